@@ -1,0 +1,90 @@
+"""Who is calling, and may his role do this: the dependencies every protected route declares."""
+
+from typing import Annotated, Any
+
+from fastapi import Depends, Header, Request, Security
+from fastapi.security import OAuth2, SecurityScopes
+from fastapi.openapi.models import OAuthFlowClientCredentials, OAuthFlowPassword, OAuthFlows
+
+from app.accounts import queries
+from app.accounts.permissions import Permission, Principal
+from app.accounts.tokens import TokenRefused
+from app.core.http import DbSession, Now, claim_key
+from app.core.problems import Problem
+
+TOKEN_URL = "/api/v1/auth/token"  # noqa: S105
+
+
+class NotAuthenticated(Problem):
+    status, code = 401, "not_authenticated"
+    title_vi, title_en = "Chưa đăng nhập hoặc phiên đã hết hạn", "Not logged in, or the log-in has expired"
+    headers = {"WWW-Authenticate": "Bearer"}
+
+
+class NotPermitted(Problem):
+    status, code = 403, "not_permitted"
+    title_vi, title_en = "Vai trò của tài khoản không được làm việc này", "Your role does not allow this"
+
+
+class PasswordChangeRequired(Problem):
+    status, code = 403, "password_change_required"
+    title_vi, title_en = "Phải đổi mật khẩu ban đầu trước", "Change the initial password first"
+
+
+_scheme = OAuth2(
+    flows=OAuthFlows(
+        password=OAuthFlowPassword(tokenUrl=TOKEN_URL, refreshUrl=TOKEN_URL, scopes={p.value: "" for p in Permission}),
+        clientCredentials=OAuthFlowClientCredentials(tokenUrl=TOKEN_URL, scopes={p.value: "" for p in Permission}),
+    ),
+    auto_error=False,
+)
+
+
+async def get_principal(
+    scopes: SecurityScopes,
+    request: Request,
+    session: DbSession,
+    now: Now,
+    authorization: Annotated[str | None, Security(_scheme)] = None,
+) -> Principal:
+    """Return the caller if a role of his has the permissions the route asks for.
+
+    Raises: NotAuthenticated (401), NotPermitted (403), PasswordChangeRequired (403).
+    """
+    kind, _, token = (authorization or "").partition(" ")
+    if kind.lower() != "bearer" or not token:
+        raise NotAuthenticated()
+    try:
+        claims = request.app.state.tokens.read(token.strip(), now)
+    except TokenRefused as error:
+        raise NotAuthenticated() from error
+    principal = await queries.principal_for(session, claims, now, request.state.request_id)
+    if principal is None:
+        raise NotAuthenticated()
+    if scopes.scopes and principal.must_change_password:
+        raise PasswordChangeRequired("Dùng POST /api/v1/me/password.", "Use POST /api/v1/me/password.")
+    if any(Permission(scope) not in principal.permissions for scope in scopes.scopes):
+        raise NotPermitted()
+    return principal
+
+
+def Requires(*permissions: Permission) -> Any:  # noqa: N802  reads as a declaration in the route
+    """Declare the permissions of a route; they show in OpenAPI as scopes."""
+    return Security(get_principal, scopes=[p.value for p in permissions])
+
+
+Caller = Annotated[Principal, Requires()]
+
+
+async def _claim(
+    request: Request,
+    session: DbSession,
+    now: Now,
+    caller: Annotated[Principal, Depends(get_principal)],
+    idempotency_key: Annotated[str | None, Header(max_length=128, description="a new value for each request")] = None,
+) -> None:
+    await claim_key(request, session, caller.id, idempotency_key, now)
+
+
+# Declared (as a dependency of the route) by every POST that creates or moves something.
+Repeatable = Depends(_claim)

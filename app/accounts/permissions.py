@@ -1,0 +1,141 @@
+"""Who may do what: the whole policy on one screen. No I/O."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+from app.core.audit import Actor
+
+
+class Permission(StrEnum):
+    """What a route asks for, as resource:action."""
+
+    UNIT_READ = "unit:read"
+    USER_READ = "user:read"
+    USER_MANAGE = "user:manage"
+    SERVICE_MANAGE = "service:manage"
+    PERIOD_READ = "period:read"
+    PERIOD_MANAGE = "period:manage"
+    SUBMISSION_READ = "submission:read"
+    SUBMISSION_EDIT = "submission:edit"
+    SUBMISSION_APPROVE = "submission:approve"
+    SUBMISSION_SUBMIT = "submission:submit"
+    EVIDENCE_READ = "evidence:read"
+    EVIDENCE_UPLOAD = "evidence:upload"
+    FIGURE_READ = "figure:read"
+    FIGURE_GIVE = "figure:give"
+    REVIEW_ACT = "review:act"
+    RESULT_READ = "result:read"
+    RESULT_FINALIZE = "result:finalize"
+    RESULT_PUBLISH = "result:publish"
+    FEED_READ = "feed:read"
+    AUDIT_READ = "audit:read"
+
+
+class Role(StrEnum):
+    """What somebody is, for one unit (see Grant)."""
+
+    PROVINCE_ADMIN = "province_admin"
+    PROVINCE_REVIEWER = "province_reviewer"
+    PROVINCE_LEADER = "province_leader"
+    DISTRICT_REVIEWER = "district_reviewer"
+    DISTRICT_LEADER = "district_leader"
+    UNIT_REPORTER = "unit_reporter"
+    UNIT_LEADER = "unit_leader"
+    VERIFYING_AGENCY = "verifying_agency"
+    AUDITOR = "auditor"
+    DASHBOARD_READER = "dashboard_reader"
+    SERVICE = "service"
+
+
+class Reach(StrEnum):
+    """Which dossiers a role reads: the unit's own, those of the unit and all below it, or those with its indicators."""
+
+    OWN = "own"
+    SUBTREE = "subtree"
+    VERIFIED = "verified"
+    NONE = "none"
+
+
+P = Permission
+_READ = frozenset({P.UNIT_READ, P.PERIOD_READ})
+_DOSSIER = _READ | {P.SUBMISSION_READ, P.EVIDENCE_READ, P.RESULT_READ, P.FIGURE_READ}
+_REVIEWER = _DOSSIER | {P.REVIEW_ACT, P.RESULT_FINALIZE, P.USER_READ}
+
+ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
+    Role.PROVINCE_ADMIN: _DOSSIER | {P.USER_READ, P.USER_MANAGE, P.SERVICE_MANAGE, P.PERIOD_MANAGE, P.FEED_READ},
+    Role.PROVINCE_REVIEWER: _REVIEWER | {P.FEED_READ},
+    Role.PROVINCE_LEADER: _DOSSIER | {P.RESULT_PUBLISH, P.FEED_READ},
+    Role.DISTRICT_REVIEWER: _REVIEWER,
+    Role.DISTRICT_LEADER: _DOSSIER | {P.RESULT_PUBLISH},
+    Role.UNIT_REPORTER: _DOSSIER | {P.SUBMISSION_EDIT, P.SUBMISSION_SUBMIT, P.EVIDENCE_UPLOAD},
+    Role.UNIT_LEADER: _DOSSIER | {P.SUBMISSION_APPROVE, P.SUBMISSION_SUBMIT},
+    Role.VERIFYING_AGENCY: _DOSSIER | {P.FIGURE_GIVE},
+    Role.AUDITOR: _DOSSIER | {P.USER_READ, P.FEED_READ, P.AUDIT_READ},
+    Role.DASHBOARD_READER: _READ | {P.FEED_READ},
+    Role.SERVICE: _READ,  # a service account adds the scopes it was given
+}
+
+# What a service account may be given, as OAuth2 scopes.
+SERVICE_SCOPES = frozenset({P.FIGURE_GIVE, P.FIGURE_READ, P.FEED_READ})
+
+ROLE_REACH: dict[Role, Reach] = {
+    Role.PROVINCE_ADMIN: Reach.SUBTREE,
+    Role.PROVINCE_REVIEWER: Reach.SUBTREE,
+    Role.PROVINCE_LEADER: Reach.SUBTREE,
+    Role.DISTRICT_REVIEWER: Reach.SUBTREE,
+    Role.DISTRICT_LEADER: Reach.SUBTREE,
+    Role.UNIT_REPORTER: Reach.OWN,
+    Role.UNIT_LEADER: Reach.OWN,
+    Role.VERIFYING_AGENCY: Reach.VERIFIED,
+    Role.AUDITOR: Reach.SUBTREE,
+    Role.DASHBOARD_READER: Reach.NONE,
+    Role.SERVICE: Reach.VERIFIED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A role held for a unit."""
+
+    role: Role
+    unit_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal(Actor):
+    """The caller: a person or a service account, with the roles held at this moment.
+
+    `unit_id` is the home unit (nobody reviews it himself); `scopes` are extra permissions of a service account.
+    """
+
+    unit_id: UUID
+    grants: frozenset[Grant]
+    scopes: frozenset[Permission] = frozenset()
+    session_id: UUID | None = None
+    must_change_password: bool = False
+
+    @property
+    def permissions(self) -> frozenset[Permission]:
+        """Return everything the caller's roles and scopes allow, wherever."""
+        return frozenset[Permission]().union(*(ROLE_PERMISSIONS[g.role] for g in self.grants)) | self.scopes
+
+    def units_with(self, permission: Permission) -> frozenset[UUID]:
+        """Return the units for which the caller holds a role (or a scope) with this permission."""
+        units = {g.unit_id for g in self.grants if permission in ROLE_PERMISSIONS[g.role]}
+        return frozenset(units | ({self.unit_id} if permission in self.scopes else set()))
+
+    def may(self, permission: Permission, unit_id: UUID) -> bool:
+        """Answer whether the caller may do this for exactly this unit."""
+        return unit_id in self.units_with(permission)
+
+    def units_reaching(self, reach: Reach) -> frozenset[UUID]:
+        """Return the units of the caller's roles that read that far."""
+        return frozenset(g.unit_id for g in self.grants if ROLE_REACH[g.role] is reach)
+
+
+def roles_of(grants: Iterable[Grant]) -> list[Role]:
+    """Return the distinct roles of some grants, in the order of the table."""
+    held = {g.role for g in grants}
+    return [role for role in Role if role in held]

@@ -1,0 +1,123 @@
+"""Accounts as the API shows and takes them."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from app.accounts.passwords import MAX_LENGTH, MIN_LENGTH
+from app.accounts.permissions import Permission, Role
+from app.core.http import Schema
+
+Password = Annotated[str, Field(min_length=MIN_LENGTH, max_length=MAX_LENGTH)]
+Username = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{2,63}$", examples=["xa-32128.reporter"])]
+
+
+class TokenOut(Schema):
+    """Answer of the token endpoint (RFC 6749)."""
+
+    access_token: str
+    token_type: Literal["bearer"] = "bearer"  # noqa: S105
+    expires_in: int = Field(description="seconds")
+    refresh_token: str | None = Field(None, description="good for one use; absent for service accounts")
+    must_change_password: bool = False
+
+
+class PasswordChange(Schema):
+    """A change of one's own password."""
+
+    current_password: str = Field(max_length=MAX_LENGTH)
+    new_password: Password
+
+
+class GrantIn(Schema):
+    """A role for a unit."""
+
+    role: Role
+    unit_id: UUID
+
+
+class UserIn(Schema):
+    """A new account."""
+
+    username: Username
+    full_name: str = Field(min_length=1, max_length=200)
+    email: str | None = Field(None, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")
+    unit_id: UUID
+    password: Password
+    grants: list[GrantIn] = Field(max_length=20)
+
+
+class UserPatch(Schema):
+    """A change of an account; absent fields stay."""
+
+    full_name: str | None = Field(None, min_length=1, max_length=200)
+    email: str | None = Field(None, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")
+    is_active: bool | None = None
+    password: Password | None = Field(None, description="a new initial password; ends all log-ins")
+    grants: list[GrantIn] | None = Field(None, max_length=20, description="replaces the roles")
+    reason: str | None = Field(None, max_length=500)
+
+
+class GrantOut(GrantIn):
+    """A role held for a unit."""
+
+
+class UserOut(Schema):
+    """An account."""
+
+    id: UUID
+    username: str
+    full_name: str
+    email: str | None
+    unit_id: UUID
+    is_active: bool
+    must_change_password: bool
+    created_at: datetime
+    grants: list[GrantOut]
+
+
+class MeOut(Schema):
+    """The caller: what the account may do and for which units."""
+
+    id: UUID
+    name: str
+    unit_id: UUID
+    grants: list[GrantOut]
+    permissions: list[Permission]
+    must_change_password: bool
+
+
+class ServiceAccountIn(Schema):
+    """A new service account of an agency."""
+
+    client_id: Username
+    name: str = Field(min_length=1, max_length=200)
+    unit_id: UUID
+    scopes: list[Permission] = Field(min_length=1, max_length=10)
+
+
+class ServiceAccountPatch(Schema):
+    """Switch a service account on or off."""
+
+    is_active: bool
+    reason: str | None = Field(None, max_length=500)
+
+
+class ServiceAccountOut(Schema):
+    """A service account."""
+
+    id: UUID
+    client_id: str
+    name: str
+    unit_id: UUID
+    scopes: list[Permission]
+    is_active: bool
+    created_at: datetime
+
+
+class ServiceAccountCreated(ServiceAccountOut):
+    """A service account just made; the only time the secret is shown."""
+
+    client_secret: str

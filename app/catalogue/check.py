@@ -1,0 +1,46 @@
+"""Checks catalogue files (all that ship, or those named) and prints where a document contradicts itself.
+
+    python -m app.catalogue.check [FILE …]
+
+Exit 1 if a file has a fault. A difference between what a document declares and what it holds is no fault.
+"""
+
+import sys
+from pathlib import Path
+
+from app.catalogue.files import LoadedPolicy, LoadedSet, load_policy, load_set, policy_paths, set_paths
+from app.catalogue.reading import CatalogueFaulty
+
+
+def main(arguments: list[str]) -> int:
+    """Check files, print a summary of each, and give the exit status."""
+    status = 0
+    for path in map(Path, arguments) if arguments else [*set_paths(), *policy_paths()]:
+        try:
+            loaded = load_policy(path) if path.parent.name == "policies" else load_set(path)
+        except CatalogueFaulty as error:
+            sys.stderr.write(f"{error}\n")
+            status = 1
+        else:
+            sys.stdout.write("\n".join(_summary(loaded)) + "\n")
+    return status
+
+
+def _summary(loaded: LoadedSet | LoadedPolicy) -> list[str]:
+    name = f"{loaded.out.key} v{loaded.out.version}"
+    if isinstance(loaded, LoadedPolicy):
+        return [f"{name}: policy, sha256 {loaded.sha256}"]
+    out = loaded.out
+    lines = [
+        f"{name}: {out.counted.groups} groups, {out.counted.indicators} indicators, "
+        f"{out.counted.points} points, sha256 {out.sha256}"
+    ]
+    for row in out.differences:
+        where = f"group {row.group}" if row.group else "the set"
+        said = f"declares {row.declared} {row.what} (line {row.line}), counted {row.counted}"
+        lines.append(f"  difference: {where} {said}")
+    return lines
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,79 @@
+"""Reading the stored index sets and policies; parsed once per fingerprint."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.catalogue.files import applied_policy, scored_set
+from app.catalogue.models import IndexSetRow, PolicyRow
+from app.catalogue.schemas import IndexSetFile, PolicyFile
+from app.core.problems import NotFound
+from app.scoring.model import IndexSet, Policy
+
+_T = TypeVar("_T")
+# Versions never change and are few, so everything parsed is kept by its fingerprint.
+_parsed: dict[tuple[str, str], Any] = {}
+
+
+class IndexSetNotFound(NotFound):
+    code = "index_set_not_found"
+    title_vi, title_en = "Không tìm thấy bộ chỉ số", "Index set not found"
+
+
+def _once(kind: str, sha256: str, make: Callable[[], _T]) -> _T:
+    key = (kind, sha256)
+    if key not in _parsed:
+        _parsed[key] = make()
+    found: _T = _parsed[key]
+    return found
+
+
+def set_file(row: IndexSetRow) -> IndexSetFile:
+    """Return the content of a stored set, typed."""
+    return _once("set", row.sha256, lambda: IndexSetFile.model_validate(row.content))
+
+
+def scoring_set(row: IndexSetRow) -> IndexSet:
+    """Return a stored set as scoring takes it."""
+    return _once("scoring set", row.sha256, lambda: scored_set(set_file(row)))
+
+
+def policy_file(row: PolicyRow) -> PolicyFile:
+    """Return the content of a stored policy, typed."""
+    return _once("policy", row.sha256, lambda: PolicyFile.model_validate(row.content))
+
+
+def scoring_policy(row: PolicyRow) -> Policy:
+    """Return a stored policy as scoring takes it."""
+    return _once("scoring policy", row.sha256, lambda: applied_policy(policy_file(row)))
+
+
+def codes_naming(row: IndexSetRow, agencies: set[str]) -> frozenset[str]:
+    """Return the indicators that name one of these agencies as verifier or as source of the figures."""
+    return frozenset(
+        indicator.code
+        for group in set_file(row).groups
+        for indicator in group.indicators
+        if agencies.intersection((*indicator.verified_by, indicator.declared_by))
+    )
+
+
+async def index_sets(session: AsyncSession) -> Sequence[IndexSetRow]:
+    """Return every stored set version by key, the latest version first."""
+    return (
+        await session.scalars(select(IndexSetRow).order_by(IndexSetRow.key, IndexSetRow.set_version.desc()))
+    ).all()
+
+
+async def index_set_by_key(session: AsyncSession, key: str) -> IndexSetRow | None:
+    """Return the latest version of a set."""
+    query = select(IndexSetRow).where(IndexSetRow.key == key).order_by(IndexSetRow.set_version.desc())
+    return await session.scalar(query.limit(1))
+
+
+async def policy_by_key(session: AsyncSession, key: str) -> PolicyRow | None:
+    """Return the latest version of a policy."""
+    query = select(PolicyRow).where(PolicyRow.key == key).order_by(PolicyRow.policy_version.desc())
+    return await session.scalar(query.limit(1))

@@ -1,0 +1,86 @@
+"""Settings: every environment variable the service reads, in one place."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, PrivateAttr, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+DEMO_SECRET = "demo-secret-of-the-embedded-default-only"  # noqa: S105  never accepted outside the embedded default
+MIN_SECRET_BYTES = 32
+
+
+class SettingMissing(RuntimeError):
+    """The server cannot start as configured; the message says which setting is missing and what to do."""
+
+
+class Settings(BaseSettings):
+    """Settings of one process, read from the environment (no prefix) when constructed."""
+
+    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
+
+    app_env: Literal["development", "production"] = "development"
+    database_url: SecretStr | None = Field(None, description="postgresql://…; empty: the embedded server")
+    secret_key: SecretStr = Field(SecretStr(DEMO_SECRET), description="signs access tokens; at least 32 bytes")
+    initial_admin_password: SecretStr | None = Field(None, description="password of the first administrator")
+    var_dir: Path = Field(Path("var"), description="data of the embedded server")
+    evidence_dir: Path | None = Field(None, description="evidence files; empty: <var_dir>/evidence")
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65535)
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    access_token_seconds: int = Field(900, ge=60, le=86_400)
+    refresh_token_days: int = Field(7, ge=1, le=90)
+    max_upload_bytes: int = Field(100 * 1024**2, ge=1)
+    max_body_bytes: int = Field(2 * 1024**2, ge=1024, description="limit of a JSON or form body")
+    db_pool_size: int = Field(10, ge=1, le=100)
+
+    _is_demo: bool = PrivateAttr(False)
+
+    @property
+    def is_demo(self) -> bool:
+        """Answer whether this is the embedded default: no variable of the environment can say so."""
+        return self._is_demo
+
+    def on_embedded(self, url: str) -> "Settings":
+        """Return these settings over the embedded server that was just started."""
+        settings = self.model_copy(update={"database_url": SecretStr(url)})
+        settings._is_demo = True
+        return settings
+
+    @property
+    def is_embedded(self) -> bool:
+        """Answer whether the server starts its own PostgreSQL: the only place demo accounts may exist."""
+        return self.database_url is None and self.app_env != "production"
+
+    @cached_property
+    def sqlalchemy_url(self) -> str:
+        """Return DATABASE_URL with the asyncpg driver named, whatever common form it was written in."""
+        if self.database_url is None:
+            raise SettingMissing("DATABASE_URL is missing: name the PostgreSQL server to use")
+        url = self.database_url.get_secret_value()
+        for prefix in ("postgresql+asyncpg://", "postgresql://", "postgres://"):
+            if url.startswith(prefix):
+                return "postgresql+asyncpg://" + url.removeprefix(prefix)
+        raise SettingMissing("DATABASE_URL must begin with postgresql://")
+
+    @property
+    def evidence_path(self) -> Path:
+        """Return the folder of the evidence files."""
+        return self.evidence_dir or self.var_dir / "evidence"
+
+    def refuse_default_secrets(self) -> None:
+        """Refuse to run a real server on what everybody knows.
+
+        Raises: SettingMissing naming the first setting to set.
+        """
+        if self.is_embedded:
+            return
+        if self.database_url is None:
+            raise SettingMissing("DATABASE_URL is missing: APP_ENV=production never uses the embedded server")
+        _ = self.sqlalchemy_url
+        secret = self.secret_key.get_secret_value()
+        if secret == DEMO_SECRET:
+            raise SettingMissing("SECRET_KEY is missing: set a random value of at least 32 bytes")
+        if len(secret.encode()) < MIN_SECRET_BYTES:
+            raise SettingMissing("SECRET_KEY is too short: set a random value of at least 32 bytes")

@@ -1,0 +1,91 @@
+"""The database: engine, sessions, the declarative base and the column types every table shares."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any
+from uuid import UUID
+
+import uuid_utils.compat
+from sqlalchemy import DateTime, Enum, MetaData
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
+
+# Constraints need names: problems are mapped from them, and migrations drop them by name.
+NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+Instant = Annotated[datetime, mapped_column(DateTime(timezone=True))]
+Json = Annotated[dict[str, Any], mapped_column(JSONB)]
+
+
+def new_id() -> UUID:
+    """Return a new UUIDv7: ids grow with time, so lists and indexes keep the order of creation."""
+    return uuid_utils.compat.uuid7()
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(naming_convention=NAMES)
+    # Enumerations are text columns holding the values: adding a member needs no migration of a database type.
+    type_annotation_map = {
+        StrEnum: Enum(StrEnum, native_enum=False, length=32, values_callable=lambda kind: [m.value for m in kind])
+    }
+
+
+class Row(Base):
+    """A table with an id that is complete in Python before the flush."""
+
+    __abstract__ = True
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(id=values.pop("id", None) or new_id(), **values)
+
+
+class VersionedRow(Row):
+    """A row that clients change: `version` is its ETag, and a concurrent change fails (StaleDataError → 412)."""
+
+    __abstract__ = True
+
+    version: Mapped[int] = mapped_column(default=1)
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(version=values.pop("version", 1), **values)
+
+    @declared_attr.directive
+    def __mapper_args__(cls) -> dict[str, Any]:
+        # The version is raised in Python (`touch`), so that the answer can carry the new ETag before the flush.
+        return {"version_id_col": cls.__table__.c.version, "version_id_generator": False}
+
+    def touch(self) -> None:
+        """Raise the version: call it once in every action that changes the row."""
+        self.version += 1
+
+
+class Database:
+    """One engine and its sessions; `read` runs without transactions, for single SELECTs."""
+
+    def __init__(self, url: str, *, pool_size: int = 10, is_local: bool = False) -> None:
+        self.engine: AsyncEngine = create_async_engine(
+            url,
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=5,
+            pool_recycle=1800,
+            pool_pre_ping=not is_local,
+            connect_args={"server_settings": {"jit": "off", "application_name": "dti"}, "timeout": 5},
+        )
+        self.session = async_sessionmaker(self.engine, expire_on_commit=False, autoflush=False)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.engine.dispose()
+
+
+__all__ = ["AsyncSession", "Base", "Database", "Instant", "Json", "Row", "VersionedRow", "new_id"]

@@ -1,0 +1,151 @@
+"""From exceptions to answers: one renderer for everything that goes wrong."""
+
+import json
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm.exc import StaleDataError
+from starlette.exceptions import HTTPException
+
+from app.core.http import Replay, language
+from app.core.problems import (
+    BodyTooLarge,
+    BodyUnreadable,
+    Conflict,
+    Fault,
+    InternalError,
+    InvalidRequest,
+    MethodNotAllowed,
+    NotFound,
+    Problem,
+    StaleVersion,
+    Unavailable,
+)
+
+log = structlog.get_logger("app")
+
+# Messages of the validator in Vietnamese, by its stable error type; others fall back to "not valid".
+_VI = {
+    "missing": "thiếu trường bắt buộc",
+    "extra_forbidden": "trường không được phép",
+    "string_type": "phải là chuỗi ký tự",
+    "int_type": "phải là số nguyên",
+    "int_parsing": "phải là số nguyên",
+    "uuid_parsing": "phải là mã UUID",
+    "uuid_type": "phải là mã UUID",
+    "date_from_datetime_parsing": "phải là ngày dạng YYYY-MM-DD",
+    "date_parsing": "phải là ngày dạng YYYY-MM-DD",
+    "enum": "giá trị không nằm trong danh sách",
+    "literal_error": "giá trị không nằm trong danh sách",
+    "string_too_short": "quá ngắn",
+    "string_too_long": "quá dài",
+    "too_long": "quá nhiều phần tử",
+    "too_short": "quá ít phần tử",
+    "dict_type": "phải là đối tượng JSON",
+    "list_type": "phải là danh sách",
+    "bool_parsing": "phải là true hoặc false",
+    "json_invalid": "không phải JSON",
+}
+
+
+def render(request: Request, problem: Problem, extra_headers: dict[str, str] | None = None) -> Response:
+    """Return the problem as application/problem+json in the caller's language."""
+    lang = language(request)
+    document = problem.document(lang, getattr(request.state, "request_id", "-"))
+    headers = {"Content-Language": lang, "Cache-Control": "no-store", **problem.headers, **(extra_headers or {})}
+    body = json.dumps(document, ensure_ascii=False, default=str).encode("utf-8", "backslashreplace")
+    return Response(body, problem.status, headers, "application/problem+json")
+
+
+def _pointer(location: tuple[Any, ...]) -> str:
+    """Return where a validation error lies: a JSON pointer into the body, or `query/name`, `header/name`."""
+    head, *rest = location or ("body",)
+    escaped = [str(part).replace("~", "~0").replace("/", "~1") for part in rest]
+    return "/".join(["" if head == "body" else str(head), *escaped]) or "/"
+
+
+def _on_validation(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    faults = [
+        Fault(_pointer(e["loc"]), e["type"], _VI.get(e["type"], "giá trị không hợp lệ"), e["msg"])
+        for e in error.errors()[:100]
+    ]
+    if any(f.code == "json_invalid" for f in faults):
+        return render(request, BodyUnreadable("Nội dung phải là JSON.", "The body must be JSON."))
+    return render(request, InvalidRequest(faults=faults))
+
+
+def _on_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    known: dict[int, Problem] = {404: NotFound(), 405: MethodNotAllowed(), 413: BodyTooLarge()}
+    return render(request, known.get(error.status_code, BodyUnreadable(en=str(error.detail))), dict(error.headers or {}))
+
+
+def _on_problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)
+    return render(request, error)
+
+
+def _on_replay(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Replay)
+    return Response(error.body, error.status, {**error.headers, "Idempotency-Replayed": "true"})
+
+
+def _on_stale(request: Request, _: Exception) -> Response:
+    return render(request, StaleVersion("Đọc lại dữ liệu rồi gửi lại.", "Read the resource again, then repeat."))
+
+
+def problem_of_database_error(error: DBAPIError) -> Problem | None:
+    """Return the problem behind a database error, or None if it is our own fault.
+
+    Class 22 (data exception) is a value no column can hold (NUL, half surrogate, number out of range); 23505 and
+    40001/40P01 are races; connection faults are temporary.
+    """
+    state = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None) or ""
+    if state in ("23505", "40001", "40P01"):
+        return Conflict("Có thay đổi đồng thời; đọc lại rồi thử lại.", "A concurrent change; read again and retry.")
+    if state.startswith("22") or "invalid input for query argument" in str(error.orig):
+        return InvalidRequest(
+            "Có ký tự hoặc số mà hệ thống không lưu được.", "A character or number cannot be stored."
+        )
+    if error.connection_invalidated or state.startswith(("08", "57", "53")):
+        return Unavailable()
+    return None
+
+
+def _on_database(request: Request, error: Exception) -> Response:
+    assert isinstance(error, DBAPIError)
+    problem = problem_of_database_error(error)
+    if problem is None:
+        return on_crash(request, error)
+    if isinstance(error, IntegrityError):
+        log.info("database_conflict", constraint=getattr(error.orig, "constraint_name", None))
+    return render(request, problem)
+
+
+def _on_unavailable(request: Request, error: Exception) -> Response:
+    log.warning("database_unavailable", error=type(error).__name__)
+    return render(request, Unavailable())
+
+
+def on_crash(request: Request, error: Exception) -> Response:
+    """Answer what nothing else answers."""
+    # The message of an exception may hold personal data or SQL: it goes to the log, never to the answer.
+    log.error("unhandled_error", exc_info=error, path=request.url.path)
+    return render(request, InternalError())
+
+
+def install(app: FastAPI) -> None:
+    """Register the handlers."""
+    app.add_exception_handler(Problem, _on_problem)
+    app.add_exception_handler(Replay, _on_replay)
+    app.add_exception_handler(RequestValidationError, _on_validation)
+    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(StaleDataError, _on_stale)
+    app.add_exception_handler(DBAPIError, _on_database)
+    app.add_exception_handler(PoolTimeout, _on_unavailable)
+    app.add_exception_handler(ConnectionError, _on_unavailable)

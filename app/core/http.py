@@ -1,0 +1,296 @@
+"""What every route shares: the transaction, the clock, versions, safe repetition and paging."""
+
+import base64
+import hashlib
+import json
+import math
+from collections.abc import AsyncIterator, Callable, Coroutine
+from datetime import datetime
+from typing import Annotated, Any, Generic, TypeVar
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import UniqueConstraint, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped
+
+from app.core.db import Instant, Row, VersionedRow, new_id
+from app.core.problems import (
+    BodyUnreadable,
+    IdempotencyKeyMissing,
+    IdempotencyKeyReused,
+    Lang,
+    PreconditionMissing,
+    Problem,
+    StaleVersion,
+)
+
+
+class Schema(BaseModel):
+    """Base of request and response bodies: unknown fields are refused, rows can be given as they are."""
+
+    model_config = ConfigDict(extra="forbid", from_attributes=True, str_strip_whitespace=True)
+
+
+# --- the transaction and the clock -------------------------------------------------------------------------
+
+
+async def get_session(request: Request) -> AsyncIterator[AsyncSession]:
+    """Yield the session of this request; it commits when the route has returned, before the answer leaves."""
+    async with request.app.state.database.session() as session, session.begin():
+        yield session
+
+
+# scope="function": with the default scope the client would have its 200 before the commit.
+DbSession = Annotated[AsyncSession, Depends(get_session, scope="function")]
+
+
+def get_now(request: Request) -> datetime:
+    """Return the instant of this request (UTC): actions never read a clock."""
+    now: datetime = request.app.state.clock()
+    return now
+
+
+Now = Annotated[datetime, Depends(get_now)]
+
+
+def language(request: Request) -> Lang:
+    """Return the language of the answer: English if asked for first, else Vietnamese."""
+    first = request.headers.get("accept-language", "").split(",")[0].strip().lower()
+    return "en" if first.startswith("en") else "vi"
+
+
+Language = Annotated[Lang, Depends(language)]
+
+
+# --- versions -----------------------------------------------------------------------------------------------
+
+
+def etag(version: int) -> str:
+    """Return the ETag of a row's version."""
+    return f'"{version}"'
+
+
+def get_if_match(
+    if_match: Annotated[str | None, Header(description="The ETag that the change is based on")] = None,
+) -> int:
+    """Return the version the client saw.
+
+    Raises: PreconditionMissing (428) without the header, StaleVersion (412) if it is not one of our ETags.
+    """
+    if if_match is None:
+        raise PreconditionMissing(
+            "Gửi kèm tiêu đề If-Match với ETag đã nhận khi đọc dữ liệu.",
+            "Send If-Match with the ETag you received when reading the resource.",
+        )
+    value = if_match.strip().removeprefix("W/").strip('"')
+    if not value.isascii() or not value.isdigit() or len(value) > 9:
+        raise StaleVersion("Đọc lại dữ liệu để lấy ETag mới.", "Read the resource again for its ETag.")
+    return int(value)
+
+
+IfMatch = Annotated[int, Depends(get_if_match)]
+
+
+def require_version(row: VersionedRow, expected: int) -> None:
+    """Refuse a change that is based on another version than the present one.
+
+    Raises: StaleVersion (412) with the present version.
+    """
+    if row.version != expected:
+        raise StaleVersion(
+            "Đọc lại dữ liệu, xem thay đổi của người khác rồi gửi lại.",
+            "Read the resource again, look at what changed, then repeat your change.",
+            current_etag=etag(row.version),
+        )
+
+
+def set_etag(response: Response, row: VersionedRow) -> None:
+    """Send the row's version as the ETag of the answer."""
+    response.headers["ETag"] = etag(row.version)
+
+
+# --- safe repetition ----------------------------------------------------------------------------------------
+
+
+class IdempotencyRecord(Row):
+    """The first answer to a keyed POST, replayed to every repetition; written in the POST's own transaction."""
+
+    __tablename__ = "idempotency_record"
+    __table_args__ = (UniqueConstraint("caller_id", "key"),)
+
+    caller_id: Mapped[UUID]
+    key: Mapped[str]
+    fingerprint: Mapped[str]
+    created_at: Mapped[Instant]
+    status: Mapped[int | None]
+    headers: Mapped[str | None]
+    body: Mapped[str | None]
+
+
+class Replay(Exception):
+    """The request was answered before; carries the stored answer."""
+
+    def __init__(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        super().__init__("replay")
+        self.status, self.headers, self.body = status, headers, body
+
+
+async def claim_key(request: Request, session: AsyncSession, caller_id: UUID, key: str | None, now: datetime) -> None:
+    """Reserve the key for this request, or replay the answer it got before.
+
+    A concurrent request with the same key waits here until the first one has committed or failed.
+
+    Raises: IdempotencyKeyMissing (400), IdempotencyKeyReused (409) for another request, Replay.
+    """
+    if not key or len(key) > 128:
+        raise IdempotencyKeyMissing(
+            "Gửi kèm tiêu đề Idempotency-Key (tối đa 128 ký tự, mỗi yêu cầu một giá trị mới).",
+            "Send Idempotency-Key (at most 128 characters, a new value for each request).",
+        )
+    fingerprint = await _fingerprint(request)
+    mine = (
+        insert(IdempotencyRecord)
+        .values(id=new_id(), caller_id=caller_id, key=key, fingerprint=fingerprint, created_at=now)
+        .on_conflict_do_nothing(index_elements=["caller_id", "key"])
+        .returning(IdempotencyRecord.id)
+    )
+    record_id = await session.scalar(mine)
+    if record_id is not None:
+        request.state.idempotency = (session, record_id)
+        return
+    theirs = await session.scalar(select(IdempotencyRecord).filter_by(caller_id=caller_id, key=key))
+    if theirs is None or theirs.status is None or theirs.fingerprint != fingerprint:
+        raise IdempotencyKeyReused(
+            "Dùng một Idempotency-Key mới cho yêu cầu khác.", "Use a new Idempotency-Key for another request."
+        )
+    raise Replay(theirs.status, json.loads(theirs.headers or "{}"), base64.b64decode(theirs.body or ""))
+
+
+async def _fingerprint(request: Request) -> str:
+    parts = [request.method, request.url.path, request.url.query, request.headers.get("if-match", "")]
+    if request.scope.get("dti.streamed_body"):
+        parts.append(request.headers.get("content-length", ""))
+    else:
+        parts.append(hashlib.sha256(await request.body()).hexdigest())
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+async def _remember(request: Request, response: Response) -> None:
+    if response.headers.get("cache-control") == "no-store":
+        return  # the answer holds a secret: it is not kept, and a repetition is refused
+    session, record_id = request.state.idempotency
+    kept = {k: v for k, v in response.headers.items() if k in ("etag", "location", "content-type")}
+    body = base64.b64encode(bytes(response.body)).decode()
+    await session.execute(
+        update(IdempotencyRecord)
+        .where(IdempotencyRecord.id == record_id)
+        .values(status=response.status_code, headers=json.dumps(kept), body=body)
+    )
+
+
+# --- routes -------------------------------------------------------------------------------------------------
+
+
+class StrictRequest(Request):
+    """A request whose JSON body is strict: no NaN, no NUL characters, no half surrogates, no absurd depth."""
+
+    async def json(self) -> Any:
+        try:
+            text = (await self.body()).decode("utf-8")
+            value = json.loads(text, parse_constant=_refuse_constant)
+            if "\\u" in text:
+                json.dumps(value, ensure_ascii=False).encode("utf-8")
+                if "\\u0000" in text:
+                    raise ValueError("NUL")
+        except (ValueError, RecursionError) as error:
+            raise BodyUnreadable(
+                "Nội dung phải là JSON hợp lệ, mã hóa UTF-8.", "The body must be valid JSON in UTF-8."
+            ) from error
+        return value
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(name)
+
+
+class Route(APIRoute):
+    """A route that reads JSON strictly and stores the answer of a keyed POST in the POST's transaction."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def handler(request: Request) -> Response:
+            request = StrictRequest(request.scope, request.receive)
+            response = await handle(request)
+            if hasattr(request.state, "idempotency"):
+                await _remember(request, response)
+            return response
+
+        return handler
+
+
+def router(prefix: str, tag: str) -> APIRouter:
+    """Return the router of a room under /api/v1."""
+    return APIRouter(prefix=f"/api/v1{prefix}", tags=[tag], route_class=Route)
+
+
+def problems(*classes: type[Problem]) -> dict[int | str, dict[str, Any]]:
+    """Return the `responses` of a route for the problems it can raise; codes are listed per status."""
+    responses: dict[int | str, dict[str, Any]] = {}
+    for problem in classes:
+        entry = responses.setdefault(
+            problem.status, {"description": "", "x-codes": [], "content": {"application/problem+json": {}}}
+        )
+        if problem.code not in entry["x-codes"]:
+            entry["x-codes"].append(problem.code)
+            entry["description"] = " · ".join(filter(None, [entry["description"], problem.title_vi]))
+    return responses
+
+
+# --- paging -------------------------------------------------------------------------------------------------
+
+T = TypeVar("T")
+
+
+class Paging(BaseModel):
+    """Which slice of a list: `page` from 1, `page_size` rows."""
+
+    page: int = Field(1, ge=1, le=100_000)
+    page_size: int = Field(50, ge=1, le=200)
+
+    @property
+    def offset(self) -> int:
+        """Return the number of rows to skip."""
+        return (self.page - 1) * self.page_size
+
+
+def get_paging(
+    page: Annotated[int, Query(ge=1, le=100_000)] = 1, page_size: Annotated[int, Query(ge=1, le=200)] = 50
+) -> Paging:
+    """Return the asked-for slice of a list."""
+    return Paging(page=page, page_size=page_size)
+
+
+PagingQuery = Annotated[Paging, Depends(get_paging)]
+
+
+class Page(Schema, Generic[T]):
+    """One page of a list in a stable order, with the total count."""
+
+    items: list[T]
+    page: int
+    page_size: int
+    total: int
+    pages: int
+
+    @classmethod
+    def of(cls, items: list[Any], total: int, paging: Paging) -> "Page[T]":
+        """Return the page holding items."""
+        pages = math.ceil(total / paging.page_size)
+        return cls.model_construct(
+            items=items, page=paging.page, page_size=paging.page_size, total=total, pages=pages
+        )

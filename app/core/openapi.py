@@ -1,0 +1,97 @@
+"""The OpenAPI document: what the routes declare, plus what follows from how they are built."""
+
+from typing import Any
+
+from fastapi import FastAPI
+
+from app.core.problems import (
+    BodyTooLarge,
+    BodyUnreadable,
+    Conflict,
+    IdempotencyKeyMissing,
+    IdempotencyKeyReused,
+    InternalError,
+    InvalidRequest,
+    PreconditionMissing,
+    Problem,
+    StaleVersion,
+    Unavailable,
+    all_problems,
+)
+
+_METHODS = ("get", "put", "post", "patch", "delete")
+_PROBLEM_REF = {"schema": {"$ref": "#/components/schemas/Problem"}}
+
+
+def describe(app: FastAPI) -> None:
+    """Make app.openapi() complete: problems that follow from parameters, bodies and security; the problem table."""
+    plain = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = plain()
+            for item in document["paths"].values():
+                for method in _METHODS:
+                    if method in item:
+                        _complete(item[method])
+            schemas = document.setdefault("components", {}).setdefault("schemas", {})
+            schemas["Problem"] = _problem_schema()
+            for name in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(name, None)
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _complete(operation: dict[str, Any]) -> None:
+    """Add the problems every operation of this shape can answer with."""
+    responses = operation.setdefault("responses", {})
+    if "422" in responses and "x-codes" not in responses["422"]:
+        del responses["422"]  # the framework's own shape, which is never sent
+    headers = {p["name"].lower() for p in operation.get("parameters", []) if p["in"] == "header"}
+    implied: list[type[Problem]] = [BodyUnreadable, InternalError, Unavailable]
+    if operation.get("parameters") or operation.get("requestBody"):
+        implied.append(InvalidRequest)
+    if operation.get("requestBody"):
+        implied += [BodyTooLarge, Conflict]
+    if "if-match" in headers:
+        implied += [PreconditionMissing, StaleVersion, Conflict]
+    if "idempotency-key" in headers:
+        implied += [IdempotencyKeyMissing, IdempotencyKeyReused, Conflict]
+    if operation.get("security"):
+        implied += [p for p in all_problems() if p.status in (401, 403) and "accounts.auth" in p.__module__]
+    for problem in implied:
+        _add(responses, problem)
+    for response in responses.values():
+        if "x-codes" in response:
+            response["x-codes"] = sorted(response["x-codes"])
+            response["content"] = {"application/problem+json": _PROBLEM_REF}
+
+
+def _add(responses: dict[str, Any], problem: type[Problem]) -> None:
+    entry = responses.setdefault(str(problem.status), {"description": problem.title_vi, "x-codes": []})
+    codes = entry.setdefault("x-codes", [])
+    if problem.code not in codes:
+        codes.append(problem.code)
+
+
+def _problem_schema() -> dict[str, Any]:
+    titles = {p.code: {"status": p.status, "vi": p.title_vi, "en": p.title_en} for p in all_problems()}
+    text = {"type": "string"}
+    error = {"type": "object", "properties": {"pointer": text, "code": text, "message": text}}
+    return {
+        "type": "object",
+        "description": "RFC 9457. title and detail are Vietnamese, or English by Accept-Language; code is stable.",
+        "required": ["type", "title", "status", "code", "instance"],
+        "properties": {
+            "type": {"type": "string"},
+            "title": {"type": "string"},
+            "status": {"type": "integer"},
+            "code": {"type": "string", "enum": sorted(titles)},
+            "detail": {"type": "string"},
+            "instance": {"type": "string", "description": "request id"},
+            "errors": {"type": "array", "items": error},
+        },
+        "x-titles": titles,
+    }

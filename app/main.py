@@ -1,0 +1,71 @@
+"""The application: every room's routes, one lifespan, one renderer of errors."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
+
+from app.accounts import routes as accounts
+from app.accounts.tokens import Tokens
+from app.core import handlers
+from app.core.config import Settings
+from app.core.db import Database
+from app.core.middleware import RequestContext
+from app.core.openapi import describe
+from app.catalogue import routes as catalogue
+from app.periods import routes as periods
+from app.submissions import routes as submissions
+from app.units import routes as units
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """Return the present instant: the only clock of the service."""
+    return datetime.now(UTC)
+
+
+def create_app(settings: Settings, database: Database | None = None, clock: Clock = utc_now) -> FastAPI:
+    """Return the application over a database (a given one stays open when the application stops)."""
+    own_database = database is None
+    database = database or Database(settings.sqlalchemy_url, pool_size=settings.db_pool_size)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        if own_database:
+            await database.close()
+
+    app = FastAPIOffline(
+        title="DTI – Chỉ số chuyển đổi số",
+        version="0.1.0",
+        openapi_url="/openapi.json",
+        lifespan=lifespan,
+        max_body_size=settings.max_body_bytes,
+    )
+    app.state.settings = settings
+    app.state.database = database
+    app.state.clock = clock
+    app.state.render = handlers.render
+    app.state.tokens = Tokens(
+        settings.secret_key.get_secret_value(), lifetime_seconds=settings.access_token_seconds
+    )
+    handlers.install(app)
+    for routes in (
+        accounts.auth_routes,
+        accounts.me_routes,
+        accounts.user_routes,
+        accounts.service_routes,
+        units.routes,
+        catalogue.routes,
+        periods.routes,
+        periods.calendar_routes,
+        submissions.period_routes,
+        submissions.routes,
+    ):
+        app.include_router(routes)
+    describe(app)
+    app.add_middleware(RequestContext, on_crash=handlers.on_crash)
+    return app

@@ -1,0 +1,136 @@
+"""Preparing an assessment year and correcting the calendar."""
+
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.catalogue import queries as catalogue
+from app.catalogue.models import IndexSetRow, PolicyRow
+from app.core.audit import Actor, record
+from app.core.problems import Fault, InvalidRequest, Problem
+from app.periods import queries
+from app.periods.models import CalendarDay, Period, PeriodSet, PeriodState
+from app.periods.rules import end_of, period_bounds, review_last_day, submission_last_day
+from app.periods.schemas import CalendarDayIn, PeriodIn, PeriodPatch
+from app.units.models import UnitKind
+
+
+class PeriodExists(Problem):
+    status, code = 409, "period_exists"
+    title_vi, title_en = "Năm này đã có kỳ đánh giá", "There is already a period of this year"
+
+
+class PeriodAlreadyOpen(Problem):
+    status, code = 409, "period_already_open"
+    title_vi, title_en = "Kỳ đánh giá đã mở", "The period is already open"
+
+
+async def prepare(session: AsyncSession, body: PeriodIn, *, by: Actor, now: datetime) -> Period:
+    """Create a draft period with its deadlines.
+
+    Raises: PeriodExists (409), InvalidRequest (422) for an unknown set or policy, or guidance before the year.
+    """
+    if await session.scalar(select(Period.id).where(Period.year == body.year)):
+        raise PeriodExists()
+    policy, sets = await _chosen(session, body)
+    starts_on, ends_on = period_bounds(body.year)
+    _require_guidance_within(body.guidance_on, starts_on)
+    period = Period(
+        year=body.year,
+        name=f"Đánh giá chuyển đổi số năm {body.year}",
+        starts_on=starts_on,
+        ends_on=ends_on,
+        guidance_on=body.guidance_on,
+        policy_id=policy.id,
+        state=PeriodState.DRAFT,
+        submission_due_at=end_of(body.guidance_on),
+        created_at=now,
+        opened_at=None,
+    )
+    session.add(period)
+    await session.flush()
+    await _set_deadlines(session, period, policy, {kind: row.id for kind, row in sets.items()})
+    after = body.model_dump(mode="json")
+    await record(session, by, "period.prepare", period, now, after=after)
+    return period
+
+
+async def _chosen(session: AsyncSession, body: PeriodIn) -> tuple[PolicyRow, dict[UnitKind, IndexSetRow]]:
+    faults = []
+    policy = await catalogue.policy_by_key(session, body.policy)
+    if policy is None:
+        faults.append(Fault("/policy", "unknown_policy", "không có chính sách này", "there is no such policy"))
+    sets: dict[UnitKind, IndexSetRow] = {}
+    for kind, key in body.sets.items():
+        row = await catalogue.index_set_by_key(session, key)
+        if row is None or row.unit_kind != kind:
+            vi, en = "không có bộ chỉ số này cho loại đơn vị đó", "there is no such set for this kind of unit"
+            faults.append(Fault(f"/sets/{kind}", "unknown_index_set", vi, en))
+        else:
+            sets[kind] = row
+    if faults or policy is None:
+        raise InvalidRequest(faults=faults)
+    return policy, sets
+
+
+def _require_guidance_within(guidance_on: date, starts_on: date) -> None:
+    if guidance_on < starts_on:
+        vi, en = f"không được trước {starts_on.isoformat()}", f"must not be before {starts_on.isoformat()}"
+        raise InvalidRequest(faults=[Fault("/guidance_on", "before_period", vi, en)])
+
+
+async def _set_deadlines(
+    session: AsyncSession, period: Period, policy_row: PolicyRow, set_ids: dict[UnitKind, UUID]
+) -> None:
+    """Compute every deadline from the guidance date, the policy and the official calendar (rulings 15, 16)."""
+    policy = catalogue.policy_file(policy_row)
+    days = await queries.calendar(session)
+    window = policy.submission
+    last = submission_last_day(
+        period.guidance_on, window.calendar_days, roll=window.roll_to_working_day, calendar=days
+    )
+    period.submission_due_at = end_of(last)
+    await session.execute(delete(PeriodSet).where(PeriodSet.period_id == period.id))
+    for kind, set_id in set_ids.items():
+        review_last = review_last_day(last, policy.review_working_days[kind.value], days)
+        session.add(
+            PeriodSet(period_id=period.id, unit_kind=kind, index_set_id=set_id, review_due_at=end_of(review_last))
+        )
+
+
+async def change(session: AsyncSession, period: Period, body: PeriodPatch, *, by: Actor, now: datetime) -> None:
+    """Move the guidance date of a period that is not open yet; its deadlines follow.
+
+    Raises: PeriodAlreadyOpen (409), InvalidRequest (422).
+    """
+    if period.state is not PeriodState.DRAFT:
+        raise PeriodAlreadyOpen()
+    _require_guidance_within(body.guidance_on, period.starts_on)
+    before = {"guidance_on": period.guidance_on.isoformat()}
+    period.guidance_on = body.guidance_on
+    policy = await session.get_one(PolicyRow, period.policy_id)
+    used = {item.unit_kind: item.index_set_id for item, _ in await queries.sets_of(session, period.id)}
+    await _set_deadlines(session, period, policy, used)
+    period.touch()
+    await record(
+        session, by, "period.change", period, now, before=before, after={"guidance_on": body.guidance_on.isoformat()}
+    )
+
+
+async def correct_day(
+    session: AsyncSession, row: CalendarDay | None, day: date, body: CalendarDayIn, *, by: Actor, now: datetime
+) -> CalendarDay:
+    """Say whether a day is worked (`row`: its present correction). Deadlines of open periods stay as announced."""
+    before = {"is_working": row.is_working, "source": row.source} if row else None
+    if row is None:
+        row = CalendarDay(day=day)
+        session.add(row)
+    else:
+        row.touch()
+    row.is_working, row.reason, row.source = body.is_working, body.reason, body.source
+    row.changed_at, row.changed_by = now, by.name
+    after = {"day": day.isoformat(), "is_working": row.is_working, "source": row.source}
+    await record(session, by, "calendar.correct", row, now, before=before, after=after, reason=body.reason)
+    return row

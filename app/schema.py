@@ -1,0 +1,13 @@
+"""Every table of the service, for the migrations: importing this module imports all models."""
+
+from app.accounts import models as accounts
+from app.catalogue import models as catalogue
+from app.core import audit, http
+from app.core.db import Base
+from app.evidence import models as evidence
+from app.periods import models as periods
+from app.submissions import models as submissions
+from app.units import models as units
+
+metadata = Base.metadata
+__all__ = ["accounts", "audit", "catalogue", "evidence", "http", "metadata", "periods", "submissions", "units"]

@@ -1,0 +1,47 @@
+"""Exact numbers: how they are compared, rounded and written. No float appears here."""
+
+from fractions import Fraction
+
+_CHUNK = 4000  # Python refuses to write an int of more than 4300 digits at once
+
+
+def millionths(figure: int | str) -> int:
+    """Give a canonical figure (12 or "12.5") in millionths, as an int."""
+    if isinstance(figure, int):
+        return figure * 1_000_000
+    whole, _, decimals = figure.partition(".")
+    return int(whole + decimals.ljust(6, "0"))
+
+
+def rounded(numerator: int, denominator: int, digits: int) -> int:
+    """Round a non-negative quotient half up; the result counts units of 10**-digits."""
+    scale: int = 10**digits
+    return (2 * numerator * scale + denominator) // (2 * denominator)
+
+
+def decimal(units: int, digits: int) -> str:
+    """Write a count of 10**-digits with its decimal point: (833, 2) is "8.33"."""
+    if not digits:
+        return str(units)
+    text = str(units).zfill(digits + 1)
+    return f"{text[:-digits]}.{text[-digits:]}"
+
+
+def shown(value: Fraction, digits: int) -> str:
+    """Write a non-negative value as people see it: half up, always with all its digits ("8.30")."""
+    return decimal(rounded(value.numerator, value.denominator, digits), digits)
+
+
+def exact(value: Fraction) -> str:
+    """Write a value without loss: "10" or "25/3", in lowest terms."""
+    if value.denominator == 1:
+        return _digits(value.numerator)
+    return f"{_digits(value.numerator)}/{_digits(value.denominator)}"
+
+
+def _digits(number: int) -> str:
+    """Write a non-negative int of any length (a mean over hundreds of units has thousands of digits)."""
+    if number < 10**_CHUNK:
+        return str(number)
+    high, low = divmod(number, 10**_CHUNK)
+    return _digits(high) + str(low).zfill(_CHUNK)

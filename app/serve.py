@@ -1,0 +1,87 @@
+"""Start everything: database, migrations, reference data, HTTP server; and end it all again."""
+
+import asyncio
+import os
+import signal
+import sys
+from contextlib import ExitStack
+from datetime import datetime
+
+import uvicorn
+from pydantic import ValidationError
+from rich.console import Console
+
+from app.accounts.first import DemoAccount, first_accounts
+from app.catalogue.actions import load_catalogue
+from app.core import log
+from app.core.config import SettingMissing, Settings
+from app.core.db import Database
+from app.core.embedded import EmbeddedPostgres, EmbeddedPostgresError
+from app.core.migrate import upgrade
+from app.main import create_app, utc_now
+from app.units.actions import load_units
+
+screen = Console(stderr=True, highlight=False)
+
+
+async def prepare(settings: Settings, now: datetime) -> list[DemoAccount]:
+    """Load index sets, policies, units and the first accounts into a migrated database."""
+    database = Database(settings.sqlalchemy_url)
+    try:
+        async with database.session() as session, session.begin():
+            await load_catalogue(session, now)
+            await load_units(session)
+            return await first_accounts(session, settings, now)
+    finally:
+        await database.close()
+
+
+def greet(settings: Settings, accounts: list[DemoAccount]) -> None:
+    """Print where the service is, how to try it and how to stop it."""
+    address = f"http://{settings.host}:{settings.port}"
+    screen.print(f"\n[bold]DTI server[/bold]   {address}/api/v1")
+    screen.print(f"docs         {address}/docs  (works offline)   {address}/redoc")
+    screen.print(f"health       {address}/healthz   {address}/readyz")
+    if accounts:
+        screen.print("\ndemo accounts (this embedded database only):")
+        for account in accounts:
+            screen.print(f"  {account.role:<18} {account.username:<28} {account.password}")
+    screen.print("\nCtrl-C stops the server and its database.\n")
+
+
+def run() -> int:
+    """Serve until a signal; return the exit status."""
+    try:
+        settings = Settings()
+        settings.refuse_default_secrets()
+    except (SettingMissing, ValidationError) as error:
+        screen.print(f"[red]Not started:[/red] {error}")
+        return 2
+    log.configure(settings.log_level)
+    with ExitStack() as stack:
+        if settings.is_embedded:
+            screen.print("Starting the embedded PostgreSQL …")
+            try:
+                server = stack.enter_context(EmbeddedPostgres(settings.var_dir.absolute() / "postgres"))
+            except EmbeddedPostgresError as error:
+                screen.print(f"[red]Not started:[/red] {error}")
+                return 3
+            settings = settings.on_embedded(server.url)
+        screen.print("Migrating …")
+        upgrade(settings.sqlalchemy_url)
+        accounts = asyncio.run(prepare(settings, utc_now()))
+        greet(settings, accounts)
+        app = create_app(settings)
+        uvicorn.run(
+            app, host=settings.host, port=settings.port, log_config=None, access_log=False, server_header=False
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    # A plain kill ends the server as Ctrl-C does: in order.
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    try:
+        sys.exit(run())
+    except KeyboardInterrupt:
+        sys.exit(130)

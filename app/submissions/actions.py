@@ -1,0 +1,263 @@
+"""Opening a year, declaring, approving and submitting."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounts.permissions import Principal
+from app.catalogue import queries as catalogue
+from app.catalogue.models import IndexSetRow, PolicyRow
+from app.catalogue.schemas import IndexSetFile, PolicyFile
+from app.core.audit import Actor, record
+from app.core.db import new_id
+from app.core.problems import Fault, InvalidRequest, Problem
+from app.core.vietnamese import searchable, sort_key
+from app.evidence import queries as evidence
+from app.periods.actions import PeriodAlreadyOpen
+from app.periods.models import Period, PeriodState
+from app.periods.queries import sets_of
+from app.scoring.engine import Scores, UnitInput, score
+from app.submissions import content as contents
+from app.submissions import queries
+from app.submissions.models import RankingScope, ReviewState, Revision, Submission
+from app.submissions.rules import DENIAL_TEXT, Action, after
+from app.submissions.schemas import MissingItem, OpenedOut, SubmissionPatch
+from app.units.models import Unit, UnitKind, UnitVersion
+from app.units.queries import path_to, tree_on
+
+Tree = dict[UUID, tuple[Unit, UnitVersion]]
+
+
+class ActionNotAllowed(Problem):
+    """The dossier's state, the time or the caller's part in it forbids the action; `reason_code` says which."""
+
+    status, code = 409, "action_not_allowed"
+    title_vi, title_en = "Hiện không làm được việc này", "This cannot be done now"
+
+
+class SubmissionIncomplete(Problem):
+    status, code = 409, "submission_incomplete"
+    title_vi, title_en = "Hồ sơ chưa đầy đủ", "The submission is not complete"
+
+
+class ApprovalMissing(Problem):
+    status, code = 409, "approval_missing"
+    title_vi, title_en = "Lãnh đạo chưa duyệt nội dung hiện tại", "The leader has not approved the present content"
+
+
+class NoUnits(Problem):
+    status, code = 409, "no_units"
+    title_vi, title_en = "Không có đơn vị nào để đánh giá", "There are no units to assess"
+
+
+def require_allowed(caller: Principal, submission: Submission, action: Action, now: datetime) -> None:
+    """Refuse an action that the dossier does not allow the caller now.
+
+    Raises: ActionNotAllowed with `reason_code`.
+    """
+    why = queries.denial_of(caller, submission, action, now)
+    if why is not None:
+        vi, en = DENIAL_TEXT[why]
+        raise ActionNotAllowed(vi, en, reason_code=why.value, state=submission.state.value)
+
+
+# --- opening ------------------------------------------------------------------------------------------------
+
+
+async def open_period(session: AsyncSession, period: Period, *, by: Actor, now: datetime) -> OpenedOut:
+    """Open a year: create the dossier of every unit its sets measure, as the tree stands at the year's end.
+
+    Raises: PeriodAlreadyOpen (409), NoUnits (409).
+    """
+    if period.state is not PeriodState.DRAFT:
+        raise PeriodAlreadyOpen()
+    policy = catalogue.policy_file(await session.get_one(PolicyRow, period.policy_id))
+    tree = await tree_on(session, period.ends_on)
+    scopes: dict[tuple[UnitKind, UUID | None], RankingScope] = {}
+    dossiers = [
+        _dossier(period, used.index_set_id, unit, tree, _scope_of(period, unit, version, tree, policy, scopes), now)
+        for used, _ in await sets_of(session, period.id)
+        for unit, version in tree.values()
+        if unit.kind == used.unit_kind and version.parent_id is not None
+    ]
+    if not dossiers:
+        raise NoUnits()
+    # Flushed in the order of the foreign keys: without relationships the order is ours to keep.
+    for rows in (scopes.values(), dossiers, [_revision(one, contents.EMPTY, by, now) for one in dossiers]):
+        session.add_all(rows)
+        await session.flush()
+    count = len(dossiers)
+    period.state, period.opened_at = PeriodState.OPEN, now
+    period.touch()
+    await record(session, by, "period.open", period, now, after={"submissions": count, "scopes": len(scopes)})
+    await session.flush()
+    return OpenedOut(period_id=period.id, submissions=count, scopes=len(scopes))
+
+
+def _scope_of(
+    period: Period,
+    unit: Unit,
+    version: UnitVersion,
+    tree: Tree,
+    policy: PolicyFile,
+    scopes: dict[tuple[UnitKind, UUID | None], RankingScope],
+) -> RankingScope:
+    """Return the ranking scope of a unit, made when first needed (ruling 19: by policy, all or under one parent)."""
+    by_parent = policy.ranking_scopes[unit.kind.value] == "parent"
+    parent_id = version.parent_id if by_parent else None
+    key = (unit.kind, parent_id)
+    if key not in scopes:
+        # One ranking of all units of a kind is finalized at the top of the tree, wherever the units hang.
+        finalizer = parent_id or path_to(tree, unit.id)[-1]
+        name = tree[finalizer][1].name
+        scopes[key] = RankingScope(
+            period_id=period.id, unit_kind=unit.kind, parent_id=parent_id, finalized_by_id=finalizer, name=name
+        )
+    return scopes[key]
+
+
+def _dossier(
+    period: Period, index_set_id: UUID, unit: Unit, tree: Tree, scope: RankingScope, now: datetime
+) -> Submission:
+    path = path_to(tree, unit.id)
+    name = tree[unit.id][1].name
+    return Submission(
+        period_id=period.id,
+        unit_id=unit.id,
+        unit_name=name,
+        search_text=searchable(name),
+        sort_key=sort_key(name),
+        unit_kind=unit.kind,
+        is_ranked=unit.is_ranked,
+        path=path,
+        reviewer_unit_id=path[1],
+        scope_id=scope.id,
+        index_set_id=index_set_id,
+        state=ReviewState.DRAFT,
+        revision_id=new_id(),
+        revision_number=1,
+        content_hash=contents.content_hash(contents.EMPTY),
+        entry_due_at=period.submission_due_at,
+        changed_at=now,
+    )
+
+
+def _revision(submission: Submission, content: dict[str, Any], by: Actor, now: datetime) -> Revision:
+    return Revision(
+        id=submission.revision_id,
+        submission_id=submission.id,
+        number=submission.revision_number,
+        content=content,
+        content_hash=submission.content_hash,
+        created_at=now,
+        created_by=by.id,
+        created_by_name=by.name,
+    )
+
+
+# --- declaring ----------------------------------------------------------------------------------------------
+
+
+async def save(
+    session: AsyncSession, submission: Submission, patch: SubmissionPatch, *, by: Principal, now: datetime
+) -> dict[str, Any]:
+    """Merge a change into the content as a new revision and return the content; nothing is written if nothing changes.
+
+    Raises: ActionNotAllowed (409), InvalidRequest (422) with every fault.
+    """
+    require_allowed(by, submission, Action.EDIT, now)
+    row = await session.get_one(IndexSetRow, submission.index_set_id)
+    file, index_set = catalogue.set_file(row), catalogue.scoring_set(row)
+    faults = contents.faults(patch, file, index_set) + await _evidence_faults(session, submission, patch)
+    if faults:
+        raise InvalidRequest(faults=faults)
+    present = await queries.content_of(session, submission)
+    new, before, changes = contents.changed(present, patch, index_set)
+    if not changes:
+        return present
+    submission.revision_id, submission.revision_number = new_id(), submission.revision_number + 1
+    submission.content_hash = contents.content_hash(new)
+    submission.changed_at = now
+    submission.touch()
+    session.add(_revision(submission, new, by, now))
+    await record(session, by, "submission.save", submission, now, before=before, after=changes)
+    return new
+
+
+async def _evidence_faults(session: AsyncSession, submission: Submission, patch: SubmissionPatch) -> list[Fault]:
+    """Return a fault for each named document that is not one of this unit in this period."""
+    named = {
+        document_id: f"/answers/{code}/evidence/{i}"
+        for code, answer in (patch.answers or {}).items()
+        for i, document_id in enumerate((answer.evidence if answer else None) or [])
+    }
+    known = await evidence.document_ids_of(session, submission.period_id, submission.unit_id, list(named))
+    return [
+        Fault(pointer, "unknown_document", "không có tài liệu này của đơn vị", "no such document of the unit")
+        for document_id, pointer in named.items()
+        if document_id not in known
+    ]
+
+
+async def self_scores(session: AsyncSession, submission: Submission, content: dict[str, Any]) -> Scores:
+    """Return the unit's own points so far; what depends on other units stays open, so nothing of theirs leaks."""
+    row = await session.get_one(IndexSetRow, submission.index_set_id)
+    period = await session.get_one(Period, submission.period_id)
+    policy = await session.get_one(PolicyRow, period.policy_id)
+    mine = UnitInput(key=str(submission.unit_id), is_ranked=submission.is_ranked, answers=content["answers"])
+    return score(catalogue.scoring_set(row), catalogue.scoring_policy(policy), [mine], peers_known=False)
+
+
+async def what_is_missing(
+    session: AsyncSession, submission: Submission, content: dict[str, Any], lang: str
+) -> tuple[list[MissingItem], IndexSetFile]:
+    """Return what keeps the dossier from being submitted, and its set."""
+    row = await session.get_one(IndexSetRow, submission.index_set_id)
+    scores = await self_scores(session, submission, content)
+    file = catalogue.set_file(row)
+    return contents.missing(content, file, catalogue.scoring_set(row), scores, lang), file
+
+
+async def approve(session: AsyncSession, submission: Submission, *, by: Principal, now: datetime) -> None:
+    """Approve the present content for sending (R-048, "Lãnh đạo cơ quan duyệt"); a later edit makes it stale.
+
+    Raises: ActionNotAllowed (409).
+    """
+    require_allowed(by, submission, Action.APPROVE, now)
+    before = {"approved_hash": submission.approved_hash}
+    submission.approved_hash = submission.content_hash
+    submission.approved_by, submission.approved_at = by.id, now
+    submission.changed_at = now
+    submission.touch()
+    after_ = {"approved_hash": submission.approved_hash, "revision": submission.revision_number}
+    await record(session, by, "submission.approve", submission, now, before=before, after=after_)
+
+
+async def submit(session: AsyncSession, submission: Submission, *, by: Principal, now: datetime) -> None:
+    """Hand the dossier to its reviewer; from then on it is read-only.
+
+    Raises: ActionNotAllowed, SubmissionIncomplete (with every missing item), ApprovalMissing (all 409).
+    """
+    require_allowed(by, submission, Action.SUBMIT, now)
+    content = await queries.content_of(session, submission)
+    missing_vi, _ = await what_is_missing(session, submission, content, "vi")
+    if missing_vi:
+        missing_en, _ = await what_is_missing(session, submission, content, "en")
+        pairs = zip(missing_vi, missing_en, strict=True)
+        raise SubmissionIncomplete(faults=[Fault(a.pointer, a.code, a.message, b.message) for a, b in pairs])
+    if submission.approved_hash != submission.content_hash:
+        raise ApprovalMissing(
+            "Lãnh đạo cơ quan duyệt nội dung hiện tại rồi mới gửi.", "The leader approves the present content first."
+        )
+    move(submission, Action.SUBMIT, now)
+    submission.submitted_at = now
+    await record(session, by, "submission.submit", submission, now, after={"state": submission.state.value})
+
+
+def move(submission: Submission, action: Action, now: datetime) -> None:
+    """Bring the dossier to the state an allowed action leads to."""
+    submission.state = after(action, submission.state)
+    submission.changed_at = now
+    submission.touch()

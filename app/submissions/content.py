@@ -1,0 +1,137 @@
+"""The content of a dossier: merging a change into it, checking it, its hash and what it lacks. Pure."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from app.catalogue.schemas import IndexSetFile
+from app.core.problems import Fault
+from app.scoring import answers as answer_format
+from app.scoring.engine import Scores
+from app.scoring.model import IndexSet
+from app.submissions.schemas import MissingItem, SubmissionPatch
+
+Content = dict[str, Any]
+EMPTY: Content = {"general_information": {}, "contacts": {}, "answers": {}}
+_LEGAL_FIELDS = ("full_name", "workplace", "position", "phone", "email")
+
+
+def content_hash(content: Content) -> str:
+    """Return the SHA-256 of the content's canonical JSON: what the leader approves."""
+    text = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def changed(content: Content, patch: SubmissionPatch, index_set: IndexSet) -> tuple[Content, Content, Content]:
+    """Return the new content, and what was there before and after in the changed entries only.
+
+    The patch must have no faults. Answers are kept in canonical form.
+    """
+    parts: dict[str, dict[str, Any]] = {
+        "general_information": patch.general_information or {},
+        "contacts": {k: v.model_dump() if v else None for k, v in (patch.contacts or {}).items()},
+        "answers": _canonical_answers(patch, index_set),
+    }
+    new, before, after = {}, {}, {}
+    for part, given in parts.items():
+        present = content[part]
+        differing = {key: value for key, value in given.items() if present.get(key) != value}
+        if differing:
+            before[part] = {key: present.get(key) for key in differing}
+            after[part] = differing
+        new[part] = {key: value for key, value in {**present, **given}.items() if value is not None}
+    return new, before, after
+
+
+def raw_answers(patch: SubmissionPatch) -> dict[str, Any]:
+    """Return the given answers as plain JSON, without absent fields; removals are left out."""
+    return {
+        code: _plain(answer.model_dump(mode="json", exclude_none=True))
+        for code, answer in (patch.answers or {}).items()
+        if answer is not None
+    }
+
+
+def _plain(answer: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in answer.items() if value not in (False, "", [])}
+
+
+def _canonical_answers(patch: SubmissionPatch, index_set: IndexSet) -> dict[str, Any]:
+    removed: dict[str, Any] = {code: None for code, answer in (patch.answers or {}).items() if answer is None}
+    return removed | answer_format.canonical(index_set, raw_answers(patch))
+
+
+def faults(patch: SubmissionPatch, file: IndexSetFile, index_set: IndexSet) -> list[Fault]:
+    """Return everything wrong with a change: unknown rows, wrong kinds, impossible figures."""
+    found = [
+        Fault("/answers" + f.pointer, f.code, f.vi, f.en)
+        for f in answer_format.faults(index_set, raw_answers(patch))
+    ]
+    for code, answer in (patch.answers or {}).items():
+        if answer is None and code not in index_set.by_code:
+            found.append(_unknown("/answers", code))
+    found += _information_faults(patch, file)
+    contacts = {contact.key for contact in file.contacts}
+    found += [_unknown("/contacts", key) for key in patch.contacts or {} if key not in contacts]
+    return found
+
+
+def _unknown(part: str, key: str) -> Fault:
+    pointer = f"{part}/{key.replace('~', '~0').replace('/', '~1')}"
+    return Fault(pointer, "unknown", "bộ chỉ số không có mục này", "the index set has no such row")
+
+
+def _information_faults(patch: SubmissionPatch, file: IndexSetFile) -> Iterator[Fault]:
+    rows = {row.code: row for row in file.general_information}
+    for code, value in (patch.general_information or {}).items():
+        row = rows.get(code)
+        if row is None:
+            yield _unknown("/general_information", code)
+        elif value is not None and not _fits(row.input, value):
+            vi, en = "phải là số không âm", "must be a number that is not negative"
+            if row.input == "text":
+                vi, en = "phải là chuỗi tối đa 1000 ký tự", "must be text of at most 1000 characters"
+            yield Fault(f"/general_information/{code}", "wrong_kind", vi, en)
+
+
+def _fits(kind: str, value: str | int) -> bool:
+    if kind == "text":
+        return isinstance(value, str) and len(value) <= 1000
+    number, _ = answer_format.figure_of(value)
+    return number is not None and (kind == "amount" or isinstance(number, int))
+
+
+def missing(content: Content, file: IndexSetFile, index_set: IndexSet, scores: Scores, lang: str) -> list[MissingItem]:
+    """Return what keeps the content from being submitted (ruling 11).
+
+    Every indicator the unit declares needs an answer; one that claims points needs evidence or an explaining note;
+    every general figure and both contacts (R-044..R-047) must be given.
+    """
+    items = []
+    for line in scores.card(0).lines:
+        indicator = index_set.by_code[line.code]
+        answer = content["answers"].get(line.code)
+        if indicator.declared_by != "unit":
+            continue
+        if answer is None:
+            items.append(("/answers/" + line.code, "no_answer", "chưa có câu trả lời", "no answer yet"))
+        elif not (answer.get("evidence") or answer.get("note") or answer.get("not_applicable")) and (
+            line.points is None or line.points > 0
+        ):
+            vi, en = "thiếu tài liệu kiểm chứng hoặc giải trình", "evidence or an explaining note is missing"
+            items.append(("/answers/" + line.code, "evidence_missing", vi, en))
+    items += _missing_information(content, file)
+    return [MissingItem(pointer=p, code=c, message=vi if lang == "vi" else en) for p, c, vi, en in items]
+
+
+def _missing_information(content: Content, file: IndexSetFile) -> Iterator[tuple[str, str, str, str]]:
+    for row in file.general_information:
+        if content["general_information"].get(row.code) in (None, "") and "(nếu có)" not in row.name:
+            yield f"/general_information/{row.code}", "no_answer", f"chưa nhập: {row.name}", f"not given: {row.name}"
+    for contact in file.contacts:
+        person = content["contacts"].get(contact.key) or {}
+        absent = [field for field in _LEGAL_FIELDS if not person.get(field)]
+        if absent:
+            vi = f"{contact.name}: còn thiếu {', '.join(absent)}"
+            yield f"/contacts/{contact.key}", "contact_incomplete", vi, f"{contact.key}: {', '.join(absent)} missing"

@@ -1,0 +1,242 @@
+"""Reading dossiers: what a caller may see, and nothing else."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounts.permissions import Permission, Principal, Reach
+from app.catalogue import queries as catalogue
+from app.catalogue.models import IndexSetRow
+from app.core.http import Paging
+from app.core.problems import Lang, NotFound
+from app.core.vietnamese import searchable
+from app.submissions.models import RankingScope, ReviewState, Revision, Submission
+from app.submissions.rules import DENIAL_TEXT, TRANSITIONS, Action, Denial, denial
+from app.submissions.schemas import AllowedAction, ApprovalOut, ScopeOut, SubmissionOut, SubmissionSummary
+from app.units.models import Unit, UnitKind
+
+
+class SubmissionNotFound(NotFound):
+    """No such dossier, or none that the caller may see."""
+
+    code = "submission_not_found"
+    title_vi, title_en = "Không tìm thấy hồ sơ", "Submission not found"
+
+
+class ScopeNotFound(NotFound):
+    code = "scope_not_found"
+    title_vi, title_en = "Không tìm thấy phạm vi xếp hạng", "Ranking scope not found"
+
+
+async def verified_codes(session: AsyncSession, caller: Principal) -> dict[UUID, frozenset[str]]:
+    """Return, by index set, the indicators that name the caller's agency as verifier or source."""
+    agencies = caller.units_reaching(Reach.VERIFIED)
+    if not agencies:
+        return {}
+    keys = set(await session.scalars(select(Unit.key).where(Unit.id.in_(agencies))))
+    return {row.id: codes for row in await catalogue.index_sets(session) if (codes := catalogue.codes_naming(row, keys))}
+
+
+def visible_to(caller: Principal, verified: dict[UUID, frozenset[str]]) -> ColumnElement[bool]:
+    """Return the condition that a dossier is one the caller may see."""
+    return or_(
+        Submission.unit_id.in_(caller.units_reaching(Reach.OWN)),
+        Submission.path.overlap(list(caller.units_reaching(Reach.SUBTREE))),
+        Submission.index_set_id.in_(verified),
+    )
+
+
+def sees_all(caller: Principal, submission: Submission) -> bool:
+    """Answer whether the caller sees the whole dossier, not only the indicators it verifies."""
+    subtree = caller.units_reaching(Reach.SUBTREE)
+    return submission.unit_id in caller.units_reaching(Reach.OWN) or not subtree.isdisjoint(submission.path)
+
+
+async def submission_for(
+    session: AsyncSession, caller: Principal, submission_id: UUID, *, lock: bool = False
+) -> Submission:
+    """Return a dossier the caller may see, locked against other writers if asked.
+
+    Raises: SubmissionNotFound.
+    """
+    verified = await verified_codes(session, caller)
+    query = select(Submission).where(Submission.id == submission_id, visible_to(caller, verified))
+    submission = await session.scalar(query.with_for_update() if lock else query)
+    if submission is None:
+        raise SubmissionNotFound()
+    return submission
+
+
+async def whole_submission_for(session: AsyncSession, caller: Principal, submission_id: UUID) -> Submission:
+    """Return a dossier of which the caller may see everything, not only the indicators it verifies.
+
+    Raises: SubmissionNotFound.
+    """
+    submission = await submission_for(session, caller, submission_id)
+    if not sees_all(caller, submission):
+        raise SubmissionNotFound()
+    return submission
+
+
+async def content_of(session: AsyncSession, submission: Submission) -> dict[str, Any]:
+    """Return the present content of a dossier."""
+    content = await session.scalar(select(Revision.content).where(Revision.id == submission.revision_id))
+    assert content is not None, "a dossier always has a revision"
+    return content
+
+
+async def submissions_page(
+    session: AsyncSession,
+    caller: Principal,
+    paging: Paging,
+    *,
+    period_id: UUID | None = None,
+    state: ReviewState | None = None,
+    kind: UnitKind | None = None,
+    to_review: bool = False,
+    search: str | None = None,
+) -> tuple[list[SubmissionSummary], int]:
+    """Return one page of the dossiers the caller may see, in Vietnamese order, and how many there are.
+
+    `to_review` keeps those that wait for the caller's own units to review them, except the caller's own unit.
+    """
+    query = select(Submission).where(visible_to(caller, await verified_codes(session, caller)))
+    if period_id is not None:
+        query = query.where(Submission.period_id == period_id)
+    if state is not None:
+        query = query.where(Submission.state == state)
+    if kind is not None:
+        query = query.where(Submission.unit_kind == kind)
+    if search:
+        query = query.where(Submission.search_text.contains(searchable(search), autoescape=True))
+    if to_review:
+        waiting = (ReviewState.SUBMITTED, ReviewState.RESUBMITTED, ReviewState.UNDER_REVIEW)
+        query = query.where(
+            Submission.reviewer_unit_id.in_(caller.units_with(Permission.REVIEW_ACT)),
+            Submission.state.in_(waiting),
+            Submission.unit_id != caller.unit_id,
+        )
+    total = await session.scalar(select(func.count()).select_from(query.subquery())) or 0
+    ordered = query.order_by(Submission.sort_key, Submission.id).offset(paging.offset).limit(paging.page_size)
+    return [SubmissionSummary.model_validate(row) for row in await session.scalars(ordered)], total
+
+
+def holds_role(caller: Principal, submission: Submission, action: Action) -> bool:
+    """Answer whether a role of the caller does this with this dossier."""
+    transition = TRANSITIONS[action]
+    unit_id = submission.reviewer_unit_id if transition.by_reviewer else submission.unit_id
+    return caller.may(transition.permission, unit_id)
+
+
+def denial_of(caller: Principal, submission: Submission, action: Action, now: datetime) -> Denial | None:
+    """Return why the caller may not do this now, or None."""
+    return denial(
+        action,
+        submission.state,
+        now=now,
+        entry_due_at=submission.entry_due_at,
+        holds_role=holds_role(caller, submission, action),
+        is_own_unit=caller.unit_id == submission.unit_id,
+        is_claimant=submission.claimed_by == caller.id,
+    )
+
+
+def allowed_actions(caller: Principal, submission: Submission, now: datetime, lang: Lang) -> list[AllowedAction]:
+    """Return every action with whether the caller may do it now, and why not."""
+    found = []
+    for action in Action:
+        why = denial_of(caller, submission, action, now)
+        text = DENIAL_TEXT[why][0 if lang == "vi" else 1] if why else None
+        found.append(AllowedAction(action=action, allowed=why is None, reason_code=why, reason=text))
+    return found
+
+
+async def submission_out(
+    session: AsyncSession,
+    caller: Principal,
+    submission: Submission,
+    content: dict[str, Any],
+    now: datetime,
+    lang: Lang,
+) -> SubmissionOut:
+    """Return the dossier as the caller may see it."""
+    row = await session.get_one(IndexSetRow, submission.index_set_id)
+    shown = SubmissionSummary.model_validate(submission).model_dump()
+    if not sees_all(caller, submission):
+        codes = (await verified_codes(session, caller))[submission.index_set_id]
+        answers = {code: answer for code, answer in content["answers"].items() if code in codes}
+        content = {"general_information": {}, "contacts": {}, "answers": answers}
+    return SubmissionOut(
+        **shown,
+        index_set=row.key,
+        index_set_version=row.set_version,
+        content_hash=submission.content_hash,
+        approval=_approval(submission),
+        general_information=content["general_information"],
+        contacts=content["contacts"],
+        answers=content["answers"],
+        allowed_actions=allowed_actions(caller, submission, now, lang),
+    )
+
+
+def _approval(submission: Submission) -> ApprovalOut | None:
+    if submission.approved_by is None or submission.approved_at is None:
+        return None
+    return ApprovalOut(
+        approved_by=submission.approved_by,
+        approved_at=submission.approved_at,
+        is_current=submission.approved_hash == submission.content_hash,
+    )
+
+
+async def revisions_of(session: AsyncSession, submission: Submission) -> Sequence[Revision]:
+    """Return every kept state of a dossier, the latest first."""
+    query = select(Revision).where(Revision.submission_id == submission.id).order_by(Revision.number.desc())
+    return (await session.scalars(query)).all()
+
+
+async def revision_of(session: AsyncSession, submission: Submission, number: int) -> Revision:
+    """Return one kept state of a dossier.
+
+    Raises: SubmissionNotFound.
+    """
+    revision = await session.scalar(
+        select(Revision).where(Revision.submission_id == submission.id, Revision.number == number)
+    )
+    if revision is None:
+        raise SubmissionNotFound()
+    return revision
+
+
+async def scopes_of(session: AsyncSession, period_id: UUID) -> list[ScopeOut]:
+    """Return the ranking scopes of a period with how many of their dossiers have passed."""
+    passed = func.count().filter(Submission.state == ReviewState.PASSED)
+    query = (
+        select(RankingScope, func.count(Submission.id), passed)
+        .join(Submission, Submission.scope_id == RankingScope.id)
+        .where(RankingScope.period_id == period_id)
+        .group_by(RankingScope.id)
+        .order_by(RankingScope.unit_kind, RankingScope.name)
+    )
+    return [_scope_out(scope, units, done) for scope, units, done in (await session.execute(query)).all()]
+
+
+def _scope_out(scope: RankingScope, units: int, passed: int) -> ScopeOut:
+    shown = {name: getattr(scope, name) for name in ScopeOut.model_fields if name not in ("units", "passed")}
+    return ScopeOut(**shown, units=units, passed=passed)
+
+
+async def scope_by_id(session: AsyncSession, scope_id: UUID, *, lock: bool = False) -> RankingScope:
+    """Return a ranking scope; locked against other writers if asked.
+
+    Raises: ScopeNotFound.
+    """
+    query = select(RankingScope).where(RankingScope.id == scope_id)
+    scope = await session.scalar(query.with_for_update() if lock else query)
+    if scope is None:
+        raise ScopeNotFound()
+    return scope

@@ -1,0 +1,199 @@
+"""Dossiers as the API shows and takes them."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import Field
+
+from app.core.http import Schema
+from app.scoring.engine import Scorecard
+from app.scoring.exact import exact, shown
+from app.submissions.models import ReviewState
+from app.submissions.rules import Action, Denial
+from app.units.models import UnitKind
+
+Code = Annotated[str, Field(max_length=16, examples=["6.10"])]
+Text = Annotated[str, Field(max_length=5000)]
+# A whole number or a decimal string; the answer format is checked indicator by indicator against the set.
+Figures = Annotated[dict[str, Any], Field(max_length=10, examples=[{"a": 25, "b": "30.5"}])]
+
+
+class AnswerIn(Schema):
+    """What a unit declares for one indicator: exactly one of choice, figures and not_applicable.
+
+    `note` explains (it also stands in for missing evidence, ruling 11); `reason` belongs to not_applicable.
+    """
+
+    choice: str | None = Field(None, max_length=64, description="key of an option of the indicator")
+    figures: Figures | None = Field(None, description="figures by variable: whole numbers or decimal strings")
+    not_applicable: bool | None = None
+    reason: Text | None = None
+    note: Text | None = None
+    evidence: list[UUID] | None = Field(None, max_length=50, description="documents of the unit")
+
+
+class ContactIn(Schema):
+    """A contact person (000:144-163, R-047)."""
+
+    full_name: str = Field("", max_length=200)
+    workplace: str = Field("", max_length=300)
+    position: str = Field("", max_length=200)
+    phone: str = Field("", max_length=40)
+    email: str = Field("", max_length=254)
+
+
+class SubmissionPatch(Schema):
+    """A change of the content: given entries replace the present ones, null removes one, absent ones stay."""
+
+    general_information: dict[Code, str | int | None] | None = Field(None, max_length=100)
+    contacts: dict[Annotated[str, Field(max_length=32)], ContactIn | None] | None = Field(None, max_length=5)
+    answers: dict[Code, AnswerIn | None] | None = Field(None, max_length=300)
+
+
+class AllowedAction(Schema):
+    """Whether the caller may do something with the dossier now, and why not."""
+
+    action: Action
+    allowed: bool
+    reason_code: Denial | None = None
+    reason: str | None = None
+
+
+class ApprovalOut(Schema):
+    """The leader's approval; `is_current` is false once the content has changed after it."""
+
+    approved_by: UUID
+    approved_at: datetime
+    is_current: bool
+
+
+class SubmissionSummary(Schema):
+    """A dossier in a list."""
+
+    id: UUID
+    period_id: UUID
+    unit_id: UUID
+    unit_name: str
+    unit_kind: UnitKind
+    is_ranked: bool
+    state: ReviewState
+    reviewer_unit_id: UUID
+    scope_id: UUID
+    revision_number: int
+    submitted_at: datetime | None
+    claimed_by: UUID | None
+    entry_due_at: datetime = Field(description="first instant at which entry is closed")
+    passed_at: datetime | None
+    changed_at: datetime
+
+
+class SubmissionOut(SubmissionSummary):
+    """A dossier with its content. A verifying agency sees only the indicators it verifies."""
+
+    index_set: str
+    index_set_version: int
+    content_hash: str
+    approval: ApprovalOut | None
+    general_information: dict[str, Any]
+    contacts: dict[str, Any]
+    answers: dict[str, dict[str, Any]]
+    allowed_actions: list[AllowedAction]
+
+
+class RevisionOut(Schema):
+    """One kept state of the content."""
+
+    number: int
+    content_hash: str
+    created_at: datetime
+    created_by_name: str
+
+
+class RevisionContentOut(RevisionOut):
+    """One kept state with its content."""
+
+    content: dict[str, Any]
+
+
+class MissingItem(Schema):
+    """Something that keeps the dossier from being submitted."""
+
+    pointer: str
+    code: str
+    message: str
+
+
+class CompletenessOut(Schema):
+    """What is still missing."""
+
+    is_complete: bool
+    answered: int
+    indicators: int
+    missing: list[MissingItem]
+
+
+class LineOut(Schema):
+    """One indicator's points: exact ("25/3"), shown (2 digits), and in words."""
+
+    code: str
+    points: str | None = Field(description="exact; null while it depends on the other units")
+    shown: str
+    max_points: str
+    warnings: list[str]
+    explanation: str
+
+
+class ScorecardOut(Schema):
+    """Points of a dossier. `total`, `maximum`, `dti` leave out what cannot be known yet (warnings say so)."""
+
+    total: str
+    total_shown: str
+    maximum: str
+    dti: str | None = Field(description="percent, exact")
+    dti_shown: str | None
+    lines: list[LineOut]
+
+    @classmethod
+    def of(cls, card: Scorecard, digits: int) -> "ScorecardOut":
+        """Return the scorecard as the API shows it, rounded to `digits` only where a number is shown."""
+        lines = [
+            LineOut(
+                code=line.code,
+                points=None if line.points is None else exact(line.points),
+                shown=line.shown,
+                max_points=exact(line.max_points),
+                warnings=list(line.warnings),
+                explanation=line.explanation,
+            )
+            for line in card.lines
+        ]
+        return cls(
+            total=exact(card.total),
+            total_shown=shown(card.total, digits),
+            maximum=exact(card.maximum),
+            dti=None if card.dti is None else exact(card.dti),
+            dti_shown=None if card.dti is None else shown(card.dti, digits),
+            lines=lines,
+        )
+
+
+class OpenedOut(Schema):
+    """What opening a period created."""
+
+    period_id: UUID
+    submissions: int
+    scopes: int
+
+
+class ScopeOut(Schema):
+    """Units that are ranked against each other."""
+
+    id: UUID
+    period_id: UUID
+    unit_kind: UnitKind
+    parent_id: UUID | None
+    finalized_by_id: UUID
+    name: str
+    units: int
+    passed: int

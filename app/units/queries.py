@@ -1,0 +1,122 @@
+"""Reading units as they stood on a day."""
+
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.http import Paging
+from app.core.problems import NotFound
+from app.core.vietnamese import searchable
+from app.units.models import Unit, UnitIdentifier, UnitKind, UnitVersion
+from app.units.schemas import UnitOut, UnitRef
+
+
+class UnitNotFound(NotFound):
+    """No such unit on that day."""
+
+    code = "unit_not_found"
+    title_vi, title_en = "Không tìm thấy đơn vị", "Unit not found"
+
+
+def valid_on(on: date) -> ColumnElement[bool]:
+    """Return the condition that a unit version holds on a day."""
+    return and_(UnitVersion.valid_from <= on, or_(UnitVersion.valid_to.is_(None), UnitVersion.valid_to >= on))
+
+
+def _select_on(on: date) -> Select[Any]:
+    return select(Unit, UnitVersion).join(UnitVersion, UnitVersion.unit_id == Unit.id).where(valid_on(on))
+
+
+async def units_on(
+    session: AsyncSession,
+    on: date,
+    paging: Paging,
+    *,
+    kind: UnitKind | None = None,
+    parent_id: UUID | None = None,
+    search: str | None = None,
+) -> tuple[list[UnitOut], int]:
+    """Return one page of the units of a day in Vietnamese order, and how many there are."""
+    query = _select_on(on)
+    if kind is not None:
+        query = query.where(Unit.kind == kind)
+    if parent_id is not None:
+        query = query.where(UnitVersion.parent_id == parent_id)
+    if search:
+        query = query.where(UnitVersion.search_text.contains(searchable(search), autoescape=True))
+    total = await session.scalar(select(func.count()).select_from(query.subquery())) or 0
+    ordered = query.order_by(UnitVersion.sort_key, Unit.id).offset(paging.offset).limit(paging.page_size)
+    return await _out(session, (await session.execute(ordered)).all()), total
+
+
+async def unit_on(session: AsyncSession, unit_id: UUID, on: date) -> UnitOut:
+    """Return one unit as it stood on a day.
+
+    Raises: UnitNotFound.
+    """
+    rows = (await session.execute(_select_on(on).where(Unit.id == unit_id))).all()
+    if not rows:
+        raise UnitNotFound()
+    return (await _out(session, rows))[0]
+
+
+async def _out(session: AsyncSession, rows: Any) -> list[UnitOut]:
+    ids = [unit.id for unit, _ in rows]
+    codes: dict[UUID, dict[str, str]] = {}
+    for code in await session.scalars(select(UnitIdentifier).where(UnitIdentifier.unit_id.in_(ids))):
+        codes.setdefault(code.unit_id, {})[code.scheme] = code.value
+    return [
+        UnitOut(
+            id=unit.id,
+            key=unit.key,
+            kind=unit.kind,
+            name=version.name,
+            parent_id=version.parent_id,
+            is_ranked=unit.is_ranked,
+            valid_from=version.valid_from,
+            valid_to=version.valid_to,
+            identifiers=codes.get(unit.id, {}),
+        )
+        for unit, version in rows
+    ]
+
+
+async def tree_on(session: AsyncSession, on: date) -> dict[UUID, tuple[Unit, UnitVersion]]:
+    """Return every unit of a day by id, with the name and parent it had."""
+    return {unit.id: (unit, version) for unit, version in (await session.execute(_select_on(on))).all()}
+
+
+def path_to(tree: dict[UUID, tuple[Unit, UnitVersion]], unit_id: UUID) -> list[UUID]:
+    """Return the unit and all above it, the unit first; however many levels there are.
+
+    Raises: ValueError if the parents form a circle.
+    """
+    path: list[UUID] = []
+    current: UUID | None = unit_id
+    while current is not None and current in tree:
+        if current in path:
+            raise ValueError(f"unit {current} is its own ancestor")
+        path.append(current)
+        current = tree[current][1].parent_id
+    return path
+
+
+async def unit_id_by_code(session: AsyncSession, scheme: str, value: str) -> UUID | None:
+    """Return the unit that holds a code, at any time."""
+    return await session.scalar(
+        select(UnitIdentifier.unit_id).where(UnitIdentifier.scheme == scheme, UnitIdentifier.value == value)
+    )
+
+
+async def unit_ids_by_key(session: AsyncSession) -> dict[str, UUID]:
+    """Return every unit's id by its key."""
+    return {key: unit_id for key, unit_id in (await session.execute(select(Unit.key, Unit.id))).all()}
+
+
+async def refs_on(session: AsyncSession, ids: list[UUID], on: date) -> dict[UUID, UnitRef]:
+    """Return the units with these ids as they were called on a day."""
+    rows = (await session.execute(_select_on(on).where(Unit.id.in_(ids)))).all()
+    return {u.id: UnitRef(id=u.id, key=u.key, kind=u.kind, name=v.name) for u, v in rows}

@@ -1,0 +1,33 @@
+"""Run the migrations over asyncpg; the URL comes from the caller or from DATABASE_URL."""
+
+import asyncio
+
+from alembic import context
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+from app.core.config import Settings
+from app.schema import metadata
+
+
+def run(connection: Connection) -> None:
+    """Migrate over an open connection, in one transaction."""
+    context.configure(connection=connection, target_metadata=metadata, compare_type=True, compare_server_default=True)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+async def connect_and_run() -> None:
+    """Open a connection of our own and migrate."""
+    url = context.config.get_main_option("sqlalchemy.url") or Settings().sqlalchemy_url
+    engine = create_async_engine(url, poolclass=NullPool)
+    async with engine.begin() as connection:
+        await connection.run_sync(run)
+    await engine.dispose()
+
+
+if context.config.attributes.get("connection") is not None:
+    run(context.config.attributes["connection"])
+else:
+    asyncio.run(connect_and_run())
