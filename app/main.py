@@ -9,13 +9,14 @@ from fastapi_offline import FastAPIOffline
 
 from app.accounts import routes as accounts
 from app.accounts.tokens import Tokens
+from app.catalogue import routes as catalogue
 from app.core import handlers
 from app.core.config import Settings
 from app.core.db import Database
 from app.core.middleware import RequestContext
 from app.core.openapi import describe
-from app.catalogue import routes as catalogue
 from app.periods import routes as periods
+from app.reviews import routes as reviews
 from app.submissions import routes as submissions
 from app.units import routes as units
 
@@ -64,6 +65,7 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
         periods.calendar_routes,
         submissions.period_routes,
         submissions.routes,
+        reviews.routes,
     ):
         app.include_router(routes)
     describe(app)

@@ -5,9 +5,11 @@ from app.catalogue import models as catalogue
 from app.core import audit, http
 from app.core.db import Base
 from app.evidence import models as evidence
+from app.figures import models as figures
 from app.periods import models as periods
+from app.reviews import models as reviews
 from app.submissions import models as submissions
 from app.units import models as units
 
 metadata = Base.metadata
-__all__ = ["accounts", "audit", "catalogue", "evidence", "http", "metadata", "periods", "submissions", "units"]
+__all__ = ["accounts", "audit", "catalogue", "evidence", "figures", "http", "metadata", "periods", "reviews", "submissions", "units"]

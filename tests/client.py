@@ -31,7 +31,9 @@ class CheckedClient(httpx.AsyncClient):
         headers = dict(options.pop("headers", None) or {})
         if method == "POST" and "idempotency-key" not in {name.lower() for name in headers}:
             headers["Idempotency-Key"] = uuid4().hex
-        response = await super().request(method, url, headers={k: v for k, v in headers.items() if v}, **options)
+        response = await super().request(
+            method, url, headers={k: v for k, v in headers.items() if v}, **options
+        )
         self._require_declared(method, response)
         return response
 
@@ -40,9 +42,13 @@ class CheckedClient(httpx.AsyncClient):
         for pattern, verb, operation in _operations(self.app):
             if verb == method and pattern.match(path):
                 declared = operation["responses"].get(str(response.status_code))
-                assert declared is not None, f"{method} {path} answered an undeclared {response.status_code}: {response.text}"
+                assert declared is not None, (
+                    f"{method} {path} answered an undeclared {response.status_code}: {response.text}"
+                )
                 if response.status_code >= 400:
                     assert response.headers["content-type"] == "application/problem+json", response.text
                     code = response.json()["code"]
-                    assert code in declared["x-codes"], f"{method} {path} answered undeclared {code}: {response.text}"
+                    assert code in declared["x-codes"], (
+                        f"{method} {path} answered undeclared {code}: {response.text}"
+                    )
                 return

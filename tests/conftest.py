@@ -138,9 +138,13 @@ async def logged_in(app: FastAPI, clock: Clock, username: str) -> CheckedClient:
     async with app.state.database.session() as held, held.begin():
         user_id = await held.scalar(select(User.id).where(User.username == username))
         assert user_id is not None, f"no account {username}"
-        login = LoginSession(user_id=user_id, created_at=clock.now, expires_at=clock.now + timedelta(days=400))
+        login = LoginSession(
+            user_id=user_id, created_at=clock.now, expires_at=clock.now + timedelta(days=400)
+        )
         held.add(login)
-    token = app.state.tokens.issue(Claims(user_id, login.id, is_service=False), clock.now + timedelta(days=300))
+    token = app.state.tokens.issue(
+        Claims(user_id, login.id, is_service=False), clock.now + timedelta(days=300)
+    )
     return CheckedClient(app, headers={"Authorization": f"Bearer {token}"})
 
 

@@ -61,7 +61,9 @@ def _count_failure(user: User, now: datetime) -> None:
         user.failed_logins, user.locked_until = 0, now + timedelta(minutes=LOCK_MINUTES)
 
 
-def _tokens_out(session: AsyncSession, tokens: Tokens, user: User, login: LoginSession, now: datetime) -> TokenOut:
+def _tokens_out(
+    session: AsyncSession, tokens: Tokens, user: User, login: LoginSession, now: datetime
+) -> TokenOut:
     refresh = new_secret()
     session.add(RefreshToken(session_id=login.id, token_hash=fingerprint(refresh), issued_at=now))
     return TokenOut(
@@ -72,7 +74,9 @@ def _tokens_out(session: AsyncSession, tokens: Tokens, user: User, login: LoginS
     )
 
 
-async def refresh(session: AsyncSession, tokens: Tokens, refresh_token: str, now: datetime) -> TokenOut | None:
+async def refresh(
+    session: AsyncSession, tokens: Tokens, refresh_token: str, now: datetime
+) -> TokenOut | None:
     """Exchange a refresh token for new tokens, or return None if it is not good.
 
     A second use of the same token means it was stolen: the whole log-in ends.
@@ -130,7 +134,9 @@ async def change_password(
         raise BadCredentials()
     if current == new:
         raise InvalidRequest(
-            faults=[Fault("/new_password", "unchanged", "phải khác mật khẩu cũ", "must differ from the old one")]
+            faults=[
+                Fault("/new_password", "unchanged", "phải khác mật khẩu cũ", "must differ from the old one")
+            ]
         )
     user.password_hash, user.must_change_password = await hash_password(new), False
     user.touch()
@@ -138,15 +144,23 @@ async def change_password(
     await record(session, principal, "user.change_password", user, now)
 
 
-async def _end_log_ins(session: AsyncSession, user_id: UUID, now: datetime, why: str, keep: UUID | None = None) -> None:
+async def _end_log_ins(
+    session: AsyncSession, user_id: UUID, now: datetime, why: str, keep: UUID | None = None
+) -> None:
     await session.execute(
         update(LoginSession)
-        .where(LoginSession.user_id == user_id, LoginSession.ended_at.is_(None), LoginSession.id != (keep or user_id))
+        .where(
+            LoginSession.user_id == user_id,
+            LoginSession.ended_at.is_(None),
+            LoginSession.id != (keep or user_id),
+        )
         .values(ended_at=now, end_reason=why)
     )
 
 
-async def create_user(session: AsyncSession, body: UserIn, *, by: Actor, now: datetime, initial: bool = True) -> User:
+async def create_user(
+    session: AsyncSession, body: UserIn, *, by: Actor, now: datetime, initial: bool = True
+) -> User:
     """Create an account whose owner must change the initial password at the first log-in.
 
     Raises: UsernameTaken (409), InvalidRequest (422) for an unknown unit.
@@ -197,7 +211,9 @@ async def _require_units(session: AsyncSession, wanted: list[tuple[str, UUID]]) 
 async def set_grants(session: AsyncSession, user: User, grants: Sequence[Grant], now: datetime) -> None:
     """Make the user hold exactly these roles: ended ones keep their history."""
     present = list(
-        await session.scalars(select(RoleGrant).where(RoleGrant.user_id == user.id, RoleGrant.ended_at.is_(None)))
+        await session.scalars(
+            select(RoleGrant).where(RoleGrant.user_id == user.id, RoleGrant.ended_at.is_(None))
+        )
     )
     wanted = {g for g in grants if g.role is not Role.SERVICE}
     for held in present:
@@ -206,11 +222,15 @@ async def set_grants(session: AsyncSession, user: User, grants: Sequence[Grant],
             wanted.discard(grant)
         else:
             held.ended_at = now
-    session.add_all(RoleGrant(user_id=user.id, role=g.role, unit_id=g.unit_id, granted_at=now) for g in wanted)
+    session.add_all(
+        RoleGrant(user_id=user.id, role=g.role, unit_id=g.unit_id, granted_at=now) for g in wanted
+    )
     await session.flush()
 
 
-async def change_user(session: AsyncSession, user: User, body: UserPatch, *, by: Actor, now: datetime) -> None:
+async def change_user(
+    session: AsyncSession, user: User, body: UserPatch, *, by: Actor, now: datetime
+) -> None:
     """Change an account; disabling it or giving a new password ends its log-ins at once.
 
     Raises: InvalidRequest (422) for an unknown unit.
@@ -233,7 +253,9 @@ async def change_user(session: AsyncSession, user: User, body: UserPatch, *, by:
         "email": user.email,
         "is_active": user.is_active,
         "password": "replaced" if body.password else "unchanged",
-        "grants": _plain([Grant(g.role, g.unit_id) for g in body.grants]) if body.grants is not None else "unchanged",
+        "grants": _plain([Grant(g.role, g.unit_id) for g in body.grants])
+        if body.grants is not None
+        else "unchanged",
     }
     await record(session, by, "user.change", user, now, before=before, after=after, reason=body.reason)
 
@@ -248,7 +270,12 @@ async def create_service_account(
     if await session.scalar(select(ServiceAccount.id).where(ServiceAccount.client_id == body.client_id)):
         raise UsernameTaken()
     faults = [
-        Fault(f"/scopes/{i}", "scope_not_allowed", "phạm vi không dành cho tài khoản dịch vụ", "not for services")
+        Fault(
+            f"/scopes/{i}",
+            "scope_not_allowed",
+            "phạm vi không dành cho tài khoản dịch vụ",
+            "not for services",
+        )
         for i, scope in enumerate(body.scopes)
         if scope not in SERVICE_SCOPES
     ]
@@ -278,4 +305,6 @@ async def change_service_account(
     account.is_active = body.is_active
     account.touch()
     after = {"is_active": body.is_active}
-    await record(session, by, "service_account.change", account, now, before=before, after=after, reason=body.reason)
+    await record(
+        session, by, "service_account.change", account, now, before=before, after=after, reason=body.reason
+    )

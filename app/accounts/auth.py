@@ -2,14 +2,14 @@
 
 from typing import Annotated, Any
 
-from fastapi import Depends, Header, Request, Security
-from fastapi.security import OAuth2, SecurityScopes
+from fastapi import Depends, Request, Security
 from fastapi.openapi.models import OAuthFlowClientCredentials, OAuthFlowPassword, OAuthFlows
+from fastapi.security import OAuth2, SecurityScopes
 
 from app.accounts import queries
 from app.accounts.permissions import Permission, Principal
 from app.accounts.tokens import TokenRefused
-from app.core.http import DbSession, Now, claim_key
+from app.core.http import DbSession, IdempotencyKey, Now, claim_key
 from app.core.problems import Problem
 
 TOKEN_URL = "/api/v1/auth/token"  # noqa: S105
@@ -33,8 +33,12 @@ class PasswordChangeRequired(Problem):
 
 _scheme = OAuth2(
     flows=OAuthFlows(
-        password=OAuthFlowPassword(tokenUrl=TOKEN_URL, refreshUrl=TOKEN_URL, scopes={p.value: "" for p in Permission}),
-        clientCredentials=OAuthFlowClientCredentials(tokenUrl=TOKEN_URL, scopes={p.value: "" for p in Permission}),
+        password=OAuthFlowPassword(
+            tokenUrl=TOKEN_URL, refreshUrl=TOKEN_URL, scopes={p.value: "" for p in Permission}
+        ),
+        clientCredentials=OAuthFlowClientCredentials(
+            tokenUrl=TOKEN_URL, scopes={p.value: "" for p in Permission}
+        ),
     ),
     auto_error=False,
 )
@@ -81,10 +85,11 @@ async def _claim(
     session: DbSession,
     now: Now,
     caller: Annotated[Principal, Depends(get_principal)],
-    idempotency_key: Annotated[str | None, Header(max_length=128, description="a new value for each request")] = None,
+    key: IdempotencyKey,
 ) -> None:
-    await claim_key(request, session, caller.id, idempotency_key, now)
+    await claim_key(request, session, caller.id, key, now)
 
 
-# Declared (as a dependency of the route) by every POST that creates or moves something.
+# Declared (as a dependency of the route) by every POST that creates or moves something; a streamed upload takes
+# IdempotencyKey and claims it once the body is there.
 Repeatable = Depends(_claim)

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import actions
 from app.accounts.models import ServiceAccount, User
+from app.accounts.passwords import hash_password
 from app.accounts.permissions import Grant, Permission, Role
 from app.accounts.schemas import GrantIn, ServiceAccountIn, UserIn
 from app.core.audit import SYSTEM
@@ -18,7 +19,7 @@ from app.units.queries import unit_ids_by_key
 
 log = structlog.get_logger("accounts")
 DEMO_PASSWORD = "demo-password-2023"  # noqa: S105  never used outside the embedded default
-DEMO_SERVICE, DEMO_SERVICE_SECRET = "lgsp-so-tttt", "demo-service-secret-2023"  # noqa: S105
+DEMO_SERVICE, DEMO_SERVICE_SECRET = "lgsp-so-tttt", "demo-service-secret-2023"
 
 # (user name, role, home unit, unit of the role); a reviewer of the province works at Sở TT&TT (ruling 18), a second one
 # elsewhere, because nobody reviews his own unit.
@@ -80,7 +81,10 @@ async def _create_demo(session: AsyncSession, now: datetime) -> None:
     people = list(_DEMO)
     for key, kind in kinds.items():
         if kind in (UnitKind.DEPARTMENT, UnitKind.DISTRICT, UnitKind.COMMUNE):
-            people += [(f"{key}.reporter", Role.UNIT_REPORTER, key, key), (f"{key}.leader", Role.UNIT_LEADER, key, key)]
+            people += [
+                (f"{key}.reporter", Role.UNIT_REPORTER, key, key),
+                (f"{key}.leader", Role.UNIT_LEADER, key, key),
+            ]
         if kind is UnitKind.DISTRICT:
             # The reviewer and the chairman of a district's communes; its own dossier has other people.
             people.append((f"{key}.reviewer", Role.DISTRICT_REVIEWER, key, key))
@@ -88,7 +92,7 @@ async def _create_demo(session: AsyncSession, now: datetime) -> None:
         if kind is UnitKind.AGENCY:
             people.append((f"{key}.agency", Role.VERIFYING_AGENCY, key, key))
     people.append(("so-tttt.agency", Role.VERIFYING_AGENCY, "so-tttt", "so-tttt"))
-    password_hash = await actions.hash_password(DEMO_PASSWORD)
+    password_hash = await hash_password(DEMO_PASSWORD)
     for username, role, home, place in people:
         user = User(
             username=username,

@@ -1,7 +1,6 @@
 """Reading accounts."""
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, func, select
@@ -36,7 +35,9 @@ _PRINCIPAL = select(
 ).join(LoginSession, LoginSession.user_id == User.id)
 
 
-async def principal_for(session: AsyncSession, claims: Claims, now: datetime, request_id: str) -> Principal | None:
+async def principal_for(
+    session: AsyncSession, claims: Claims, now: datetime, request_id: str
+) -> Principal | None:
     """Return the caller behind a token as of now, or None if the account or the log-in has ended."""
     if claims.is_service:
         return await _service_principal(session, claims.subject, request_id)
@@ -87,7 +88,7 @@ async def grants_of(session: AsyncSession, user_ids: list[UUID]) -> dict[UUID, l
     return found
 
 
-def _visible_users(units: frozenset[UUID] | None) -> Select[Any]:
+def _visible_users(units: frozenset[UUID] | None) -> Select[User]:
     query = select(User)
     return query if units is None else query.where(User.unit_id.in_(units))
 

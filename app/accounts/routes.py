@@ -22,7 +22,17 @@ from app.accounts.schemas import (
     UserOut,
     UserPatch,
 )
-from app.core.http import DbSession, IfMatch, Now, Page, PagingQuery, problems, require_version, router, set_etag
+from app.core.http import (
+    DbSession,
+    IfMatch,
+    Now,
+    Page,
+    PagingQuery,
+    problems,
+    require_version,
+    router,
+    set_etag,
+)
 from app.core.problems import InvalidRequest
 
 CanReadUsers = Annotated[Principal, Requires(Permission.USER_READ)]
@@ -95,8 +105,10 @@ async def change_password(body: PasswordChange, caller: Caller, session: DbSessi
 
 def _manageable(caller: Principal) -> frozenset[UUID] | None:
     """Return the units whose accounts the caller sees: None is all (province roles)."""
-    return None if Permission.USER_MANAGE in caller.permissions or Permission.AUDIT_READ in caller.permissions else (
-        caller.units_with(Permission.USER_READ)
+    return (
+        None
+        if Permission.USER_MANAGE in caller.permissions or Permission.AUDIT_READ in caller.permissions
+        else (caller.units_with(Permission.USER_READ))
     )
 
 
@@ -113,7 +125,11 @@ async def list_users(
 
 
 @user_routes.post(
-    "", response_model=UserOut, status_code=201, responses=problems(actions.UsernameTaken), dependencies=[Repeatable]
+    "",
+    response_model=UserOut,
+    status_code=201,
+    responses=problems(actions.UsernameTaken),
+    dependencies=[Repeatable],
 )
 async def create_user(
     body: UserIn, caller: CanManageUsers, session: DbSession, now: Now, response: Response

@@ -22,7 +22,9 @@ class Settings(BaseSettings):
 
     app_env: Literal["development", "production"] = "development"
     database_url: SecretStr | None = Field(None, description="postgresql://…; empty: the embedded server")
-    secret_key: SecretStr = Field(SecretStr(DEMO_SECRET), description="signs access tokens; at least 32 bytes")
+    secret_key: SecretStr = Field(
+        SecretStr(DEMO_SECRET), description="signs access tokens; at least 32 bytes"
+    )
     initial_admin_password: SecretStr | None = Field(None, description="password of the first administrator")
     var_dir: Path = Field(Path("var"), description="data of the embedded server")
     evidence_dir: Path | None = Field(None, description="evidence files; empty: <var_dir>/evidence")

@@ -33,7 +33,9 @@ class Base(DeclarativeBase):
     metadata = MetaData(naming_convention=NAMES)
     # Enumerations are text columns holding the values: adding a member needs no migration of a database type.
     type_annotation_map = {
-        StrEnum: Enum(StrEnum, native_enum=False, length=32, values_callable=lambda kind: [m.value for m in kind])
+        StrEnum: Enum(
+            StrEnum, native_enum=False, length=32, values_callable=lambda kind: [m.value for m in kind]
+        )
     }
 
 

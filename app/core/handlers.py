@@ -56,7 +56,12 @@ def render(request: Request, problem: Problem, extra_headers: dict[str, str] | N
     """Return the problem as application/problem+json in the caller's language."""
     lang = language(request)
     document = problem.document(lang, getattr(request.state, "request_id", "-"))
-    headers = {"Content-Language": lang, "Cache-Control": "no-store", **problem.headers, **(extra_headers or {})}
+    headers = {
+        "Content-Language": lang,
+        "Cache-Control": "no-store",
+        **problem.headers,
+        **(extra_headers or {}),
+    }
     body = json.dumps(document, ensure_ascii=False, default=str).encode("utf-8", "backslashreplace")
     return Response(body, problem.status, headers, "application/problem+json")
 
@@ -82,7 +87,9 @@ def _on_validation(request: Request, error: Exception) -> Response:
 def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     known: dict[int, Problem] = {404: NotFound(), 405: MethodNotAllowed(), 413: BodyTooLarge()}
-    return render(request, known.get(error.status_code, BodyUnreadable(en=str(error.detail))), dict(error.headers or {}))
+    return render(
+        request, known.get(error.status_code, BodyUnreadable(en=str(error.detail))), dict(error.headers or {})
+    )
 
 
 def _on_problem(request: Request, error: Exception) -> Response:
@@ -96,7 +103,9 @@ def _on_replay(_: Request, error: Exception) -> Response:
 
 
 def _on_stale(request: Request, _: Exception) -> Response:
-    return render(request, StaleVersion("Đọc lại dữ liệu rồi gửi lại.", "Read the resource again, then repeat."))
+    return render(
+        request, StaleVersion("Đọc lại dữ liệu rồi gửi lại.", "Read the resource again, then repeat.")
+    )
 
 
 def problem_of_database_error(error: DBAPIError) -> Problem | None:
@@ -107,7 +116,9 @@ def problem_of_database_error(error: DBAPIError) -> Problem | None:
     """
     state = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None) or ""
     if state in ("23505", "40001", "40P01"):
-        return Conflict("Có thay đổi đồng thời; đọc lại rồi thử lại.", "A concurrent change; read again and retry.")
+        return Conflict(
+            "Có thay đổi đồng thời; đọc lại rồi thử lại.", "A concurrent change; read again and retry."
+        )
     if state.startswith("22") or "invalid input for query argument" in str(error.orig):
         return InvalidRequest(
             "Có ký tự hoặc số mà hệ thống không lưu được.", "A character or number cannot be stored."

@@ -39,9 +39,13 @@ class Schema(BaseModel):
 
 
 async def get_session(request: Request) -> AsyncIterator[AsyncSession]:
-    """Yield the session of this request; it commits when the route has returned, before the answer leaves."""
-    async with request.app.state.database.session() as session, session.begin():
+    """Yield the session of this request; it commits when the route has returned, before the answer leaves.
+
+    A route that waits for a slow client commits its reads first, so that it holds no connection meanwhile.
+    """
+    async with request.app.state.database.session() as session:
         yield session
+        await session.commit()
 
 
 # scope="function": with the default scope the client would have its 200 before the commit.
@@ -139,19 +143,43 @@ class Replay(Exception):
         self.status, self.headers, self.body = status, headers, body
 
 
-async def claim_key(request: Request, session: AsyncSession, caller_id: UUID, key: str | None, now: datetime) -> None:
-    """Reserve the key for this request, or replay the answer it got before.
+def get_idempotency_key(
+    idempotency_key: Annotated[
+        str | None, Header(max_length=128, description="a new value for each request")
+    ] = None,
+) -> str:
+    """Return the key of a POST.
 
-    A concurrent request with the same key waits here until the first one has committed or failed.
-
-    Raises: IdempotencyKeyMissing (400), IdempotencyKeyReused (409) for another request, Replay.
+    Raises: IdempotencyKeyMissing (400).
     """
-    if not key or len(key) > 128:
+    if not idempotency_key:
         raise IdempotencyKeyMissing(
             "Gửi kèm tiêu đề Idempotency-Key (tối đa 128 ký tự, mỗi yêu cầu một giá trị mới).",
             "Send Idempotency-Key (at most 128 characters, a new value for each request).",
         )
-    fingerprint = await _fingerprint(request)
+    return idempotency_key
+
+
+IdempotencyKey = Annotated[str, Depends(get_idempotency_key)]
+
+
+async def claim_key(
+    request: Request,
+    session: AsyncSession,
+    caller_id: UUID,
+    key: str,
+    now: datetime,
+    *,
+    body_sha256: str | None = None,
+) -> None:
+    """Reserve the key for this request, or replay the answer it got before.
+
+    A concurrent request with the same key waits here until the first one has committed or failed. A route that
+    streams its body calls this itself afterwards, with the hash (hex) of what it received.
+
+    Raises: IdempotencyKeyReused (409) for another request, Replay.
+    """
+    fingerprint = _fingerprint(request, body_sha256 or hashlib.sha256(await request.body()).hexdigest())
     mine = (
         insert(IdempotencyRecord)
         .values(id=new_id(), caller_id=caller_id, key=key, fingerprint=fingerprint, created_at=now)
@@ -170,12 +198,14 @@ async def claim_key(request: Request, session: AsyncSession, caller_id: UUID, ke
     raise Replay(theirs.status, json.loads(theirs.headers or "{}"), base64.b64decode(theirs.body or ""))
 
 
-async def _fingerprint(request: Request) -> str:
-    parts = [request.method, request.url.path, request.url.query, request.headers.get("if-match", "")]
-    if request.scope.get("dti.streamed_body"):
-        parts.append(request.headers.get("content-length", ""))
-    else:
-        parts.append(hashlib.sha256(await request.body()).hexdigest())
+def _fingerprint(request: Request, body_sha256: str) -> str:
+    parts = [
+        request.method,
+        request.url.path,
+        request.url.query,
+        request.headers.get("if-match", ""),
+        body_sha256,
+    ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

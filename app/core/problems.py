@@ -48,7 +48,8 @@ class Problem(Exception):
             document["detail"] = detail
         if self.faults:
             document["errors"] = [
-                {"pointer": f.pointer, "code": f.code, "message": f.vi if lang == "vi" else f.en} for f in self.faults
+                {"pointer": f.pointer, "code": f.code, "message": f.vi if lang == "vi" else f.en}
+                for f in self.faults
             ]
         return document | self.members
 
@@ -108,7 +109,10 @@ class IdempotencyKeyMissing(Problem):
 
 class IdempotencyKeyReused(Problem):
     status, code = 409, "idempotency_key_reused"
-    title_vi, title_en = "Idempotency-Key đã dùng cho yêu cầu khác", "Idempotency-Key was used for another request"
+    title_vi, title_en = (
+        "Idempotency-Key đã dùng cho yêu cầu khác",
+        "Idempotency-Key was used for another request",
+    )
 
 
 class Conflict(Problem):

@@ -45,5 +45,9 @@ def _weight(letter: str) -> bytes:
     if letter in _LATIN_EXTRA:
         return bytes([101 + 2 * _ALPHABET.index(_LATIN_EXTRA[letter][-1])])
     if letter.isascii():
-        return bytes([max(1, ord(letter[:1] or " ") // 2)]) if not letter.isdigit() else bytes([64 + int(letter)])
+        return (
+            bytes([max(1, ord(letter[:1] or " ") // 2)])
+            if not letter.isdigit()
+            else bytes([64 + int(letter)])
+        )
     return b"\xfe" + letter.encode("utf-8", "replace")

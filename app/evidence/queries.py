@@ -1,14 +1,31 @@
-"""Reading documents."""
+"""Reading documents: a unit's own people see them, and those above the unit in the tree."""
 
+from datetime import date
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.accounts.permissions import Permission, Principal, Reach
+from app.core.http import Paging
+from app.core.problems import NotFound
 from app.evidence.models import Document
+from app.periods.models import Period
+from app.periods.queries import period_by_id
+from app.units.models import UnitVersion
+from app.units.queries import UnitNotFound, valid_on
 
 
-async def document_ids_of(session: AsyncSession, period_id: UUID, unit_id: UUID, among: list[UUID]) -> set[UUID]:
+class DocumentNotFound(NotFound):
+    """No such document, or none that the caller may see."""
+
+    code = "document_not_found"
+    title_vi, title_en = "Không tìm thấy tài liệu", "Document not found"
+
+
+async def document_ids_of(
+    session: AsyncSession, period_id: UUID, unit_id: UUID, among: list[UUID]
+) -> set[UUID]:
     """Return those of the given documents that are the unit's own in the period."""
     if not among:
         return set()
@@ -16,3 +33,69 @@ async def document_ids_of(session: AsyncSession, period_id: UUID, unit_id: UUID,
         Document.period_id == period_id, Document.unit_id == unit_id, Document.id.in_(among)
     )
     return set(await session.scalars(query))
+
+
+def _self_and_above(unit_id: UUID, on: date) -> Select[tuple[UUID]]:
+    """Return the query of the unit and all above it on a day, however many levels there are (ruling 18)."""
+    step = select(UnitVersion.unit_id, UnitVersion.parent_id).where(valid_on(on))
+    path = step.where(UnitVersion.unit_id == unit_id).cte("path", recursive=True)
+    path = path.union(step.join(path, UnitVersion.unit_id == path.c.parent_id))
+    return select(path.c.unit_id)
+
+
+async def _sees_all_of(session: AsyncSession, caller: Principal, unit_id: UUID, period: Period) -> bool:
+    """Answer whether the caller sees all documents of a unit: as the tree stood at the period's end."""
+    if unit_id in caller.units_reaching(Reach.OWN):
+        return True
+    reached = caller.units_reaching(Reach.SUBTREE)
+    return bool(reached) and not reached.isdisjoint(
+        await session.scalars(_self_and_above(unit_id, period.ends_on))
+    )
+
+
+async def document_for(session: AsyncSession, caller: Principal, document_id: UUID) -> Document:
+    """Return a document the caller may see.
+
+    Agencies that verify indicators see documents through the dossiers that cite them, which are a later room's.
+
+    Raises: DocumentNotFound.
+    """
+    query = (
+        select(Document, Period)
+        .join(Period, Period.id == Document.period_id)
+        .where(Document.id == document_id)
+    )
+    found = (await session.execute(query)).one_or_none()
+    if found is None or not await _sees_all_of(session, caller, found[0].unit_id, found[1]):
+        raise DocumentNotFound()
+    document: Document = found[0]
+    return document
+
+
+async def own_document_for(session: AsyncSession, caller: Principal, document_id: UUID) -> Document:
+    """Return a document of a unit for which the caller may upload, locked against other writers.
+
+    Raises: DocumentNotFound.
+    """
+    own = caller.units_with(Permission.EVIDENCE_UPLOAD)
+    query = select(Document).where(Document.id == document_id, Document.unit_id.in_(own))
+    document = await session.scalar(query.with_for_update())
+    if document is None:
+        raise DocumentNotFound()
+    return document
+
+
+async def documents_page(
+    session: AsyncSession, caller: Principal, paging: Paging, *, period_id: UUID, unit_id: UUID
+) -> tuple[list[Document], int]:
+    """Return one page of a unit's documents of a period, the latest first, and how many there are.
+
+    Raises: PeriodNotFound, UnitNotFound if the caller does not see the unit's documents.
+    """
+    period = await period_by_id(session, period_id)
+    if not await _sees_all_of(session, caller, unit_id, period):
+        raise UnitNotFound()
+    query = select(Document).where(Document.period_id == period_id, Document.unit_id == unit_id)
+    total = await session.scalar(select(func.count()).select_from(query.subquery())) or 0
+    ordered = query.order_by(Document.id.desc()).offset(paging.offset).limit(paging.page_size)
+    return list(await session.scalars(ordered)), total

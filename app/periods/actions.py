@@ -61,7 +61,9 @@ async def _chosen(session: AsyncSession, body: PeriodIn) -> tuple[PolicyRow, dic
     faults = []
     policy = await catalogue.policy_by_key(session, body.policy)
     if policy is None:
-        faults.append(Fault("/policy", "unknown_policy", "không có chính sách này", "there is no such policy"))
+        faults.append(
+            Fault("/policy", "unknown_policy", "không có chính sách này", "there is no such policy")
+        )
     sets: dict[UnitKind, IndexSetRow] = {}
     for kind, key in body.sets.items():
         row = await catalogue.index_set_by_key(session, key)
@@ -96,11 +98,15 @@ async def _set_deadlines(
     for kind, set_id in set_ids.items():
         review_last = review_last_day(last, policy.review_working_days[kind.value], days)
         session.add(
-            PeriodSet(period_id=period.id, unit_kind=kind, index_set_id=set_id, review_due_at=end_of(review_last))
+            PeriodSet(
+                period_id=period.id, unit_kind=kind, index_set_id=set_id, review_due_at=end_of(review_last)
+            )
         )
 
 
-async def change(session: AsyncSession, period: Period, body: PeriodPatch, *, by: Actor, now: datetime) -> None:
+async def change(
+    session: AsyncSession, period: Period, body: PeriodPatch, *, by: Actor, now: datetime
+) -> None:
     """Move the guidance date of a period that is not open yet; its deadlines follow.
 
     Raises: PeriodAlreadyOpen (409), InvalidRequest (422).
@@ -115,12 +121,24 @@ async def change(session: AsyncSession, period: Period, body: PeriodPatch, *, by
     await _set_deadlines(session, period, policy, used)
     period.touch()
     await record(
-        session, by, "period.change", period, now, before=before, after={"guidance_on": body.guidance_on.isoformat()}
+        session,
+        by,
+        "period.change",
+        period,
+        now,
+        before=before,
+        after={"guidance_on": body.guidance_on.isoformat()},
     )
 
 
 async def correct_day(
-    session: AsyncSession, row: CalendarDay | None, day: date, body: CalendarDayIn, *, by: Actor, now: datetime
+    session: AsyncSession,
+    row: CalendarDay | None,
+    day: date,
+    body: CalendarDayIn,
+    *,
+    by: Actor,
+    now: datetime,
 ) -> CalendarDay:
     """Say whether a day is worked (`row`: its present correction). Deadlines of open periods stay as announced."""
     before = {"is_working": row.is_working, "source": row.source} if row else None

@@ -27,7 +27,11 @@ async def list_periods(_: CanRead, session: DbSession) -> list[PeriodOut]:
 
 
 @routes.post(
-    "", response_model=PeriodOut, status_code=201, responses=problems(actions.PeriodExists), dependencies=[Repeatable]
+    "",
+    response_model=PeriodOut,
+    status_code=201,
+    responses=problems(actions.PeriodExists),
+    dependencies=[Repeatable],
 )
 async def prepare_period(
     body: PeriodIn, caller: CanManage, session: DbSession, now: Now, response: Response
@@ -81,7 +85,9 @@ async def read_day(day: date, _: CanRead, session: DbSession, response: Response
     return CalendarDayOut.model_validate(row)
 
 
-@calendar_routes.put("/{day}", response_model=CalendarDayOut, responses=problems(PreconditionMissing, StaleVersion))
+@calendar_routes.put(
+    "/{day}", response_model=CalendarDayOut, responses=problems(PreconditionMissing, StaleVersion)
+)
 async def correct_day(
     day: date,
     body: CalendarDayIn,

@@ -18,10 +18,15 @@ class PeriodIn(Schema):
     """A new assessment year."""
 
     year: Year
-    guidance_on: date = Field(description="day the guidance letter is sent; the deadline counts from it (000:83)")
+    guidance_on: date = Field(
+        description="day the guidance letter is sent; the deadline counts from it (000:83)"
+    )
     policy: Key = "camau-2023"
     sets: dict[UnitKind, Key] = Field(
-        min_length=1, max_length=5, description="index set by kind of unit", examples=[{"commune": "camau-2023-xa"}]
+        min_length=1,
+        max_length=5,
+        description="index set by kind of unit",
+        examples=[{"commune": "camau-2023-xa"}],
     )
 
 

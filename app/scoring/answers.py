@@ -148,9 +148,11 @@ def _in_shape(code: str, answer: Mapping[Any, Any]) -> Iterator[Fault]:
     claim = answer.get("not_applicable")
     if not isinstance(claim, bool | None):
         yield _fault("malformed", code, "not_applicable")
-    if claim is True and not str(answer.get("reason") or "").strip():
+    reason = answer.get("reason")
+    if claim is True and not (isinstance(reason, str) and reason.strip()):
         yield _fault("reason_missing", code, "reason")
-    if len([key for key in _VALUES if answer.get(key) not in (None, False)]) > 1:
+    given = [answer.get(key) for key in _VALUES]
+    if sum(value is not None and value is not False for value in given) > 1:
         yield _fault("malformed", code)
 
 

@@ -1,43 +1,26 @@
-"""Answers in, exact points, totals, DTI and ranks out, column by column.
+"""Answers in, exact points, totals, DTI and ranks out.
 
 A cell is a pair of ints (numerator, denominator). Totals are kept as ints of 2**-96 points, each cell rounded
 down: with m indicators the true total lies within m of them. Only where that is not enough to tell two units
 apart, or to round, is the exact sum made. Fractions and explanations are made when asked for.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 
-from app.scoring.answers import Answers
-from app.scoring.columns import Column, score_column, total_of
+from app.scoring.cells import Row, extremes_of, field_of, rows_of, total_of
 from app.scoring.exact import decimal, exact, rounded, shown
 from app.scoring.explain import explain
-from app.scoring.model import Band, IndexSet, Indicator, Options, Policy
+from app.scoring.model import Band, IndexSet, Indicator, Peers, Policy, UnitInput
 from app.scoring.ranking import band_of, competition_ranks
 from app.scoring.rules import Extremes, warnings_of
+
+__all__ = ["ENGINE_VERSION", "Line", "Scorecard", "Scores", "UnitInput", "score"]
 
 ENGINE_VERSION = "1"  # part of every stored result; raised when any result can differ
 
 _BITS = 96
-
-
-@dataclass(frozen=True, slots=True)
-class UnitInput:
-    """One unit: its canonical, fault-free answers and what its reviewer decided.
-
-    `points` replace the rule (0..maximum); `not_applicable` holds the accepted claims and comes before both.
-    An unreviewed unit (`is_reviewed=False`) is one that defaults to 0 points for want of review: it keeps its
-    rank, is nobody's peer and counts in no mean (rulings 8 and 11, D-112, D-114).
-    """
-
-    key: str
-    is_ranked: bool
-    answers: Answers
-    points: Mapping[str, Fraction] = field(default_factory=dict)
-    not_applicable: frozenset[str] = frozenset()
-    is_reviewed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,25 +56,26 @@ class Scores:
         index_set: IndexSet,
         policy: Policy,
         units: Sequence[UnitInput],
-        columns: list[Column],
-        *,
-        peers_known: bool,
+        rows: list[Row],
+        peers: Mapping[str, Extremes] | None,
     ) -> None:
         self.index_set, self.policy, self.units = index_set, policy, units
-        self._columns = columns
-        self._totals = [0] * len(units)
+        self.peers = peers or {}  # the extremes every peers indicator was measured against, by its code
+        self._rows = rows
+        self._totals = [sum([(top << _BITS) // bottom for top, bottom in row]) for row in rows]
+        self._pending = [frozenset() if peers is not None else self._waiting(unit) for unit in units]
         whole = sum((indicator.max_points for indicator in index_set.indicators), Fraction(0))
-        self._maxima = [whole] * len(units)
-        for indicator, column in zip(index_set.indicators, columns, strict=True):
-            points = ((numerator << _BITS) // denominator for numerator, denominator in column.cells)
-            self._totals = [total + scaled for total, scaled in zip(self._totals, points, strict=True)]
-            for row in column.left_out:
-                self._maxima[row] -= indicator.max_points
-        self._ranks = self._ranked() if peers_known else {}
+        self._maxima = [
+            whole - sum(index_set.by_code[code].max_points for code in left_out) if left_out else whole
+            for left_out in (
+                pending | self._excluded(unit) for pending, unit in zip(self._pending, units, strict=True)
+            )
+        ]
+        self._ranks = {} if peers is None else self._ranked()
 
     def total(self, i: int) -> Fraction:
         """Give the exact points of a unit."""
-        return total_of([column.cells[i] for column in self._columns])
+        return total_of(self._rows[i])
 
     def maximum(self, i: int) -> Fraction:
         """Give the points a unit could have reached, without what does not apply to it."""
@@ -112,26 +96,20 @@ class Scores:
 
     def points(self, i: int) -> list[str | None]:
         """Give the exact points per indicator in the set's order ("10", "25/3"); None while pending."""
-        return [
-            None if i in column.pending else exact(Fraction(*column.cells[i])) for column in self._columns
-        ]
+        return self._written(i, [exact(Fraction(*cell)) for cell in self._rows[i]])
 
     def shown_points(self, i: int) -> list[str | None]:
-        """Give the points per indicator as people see them ("8.33"); None while they are pending."""
-        digits = self.policy.digits
-        return [
-            None if i in column.pending else decimal(rounded(*column.cells[i], digits), digits)
-            for column in self._columns
-        ]
+        """Give the points per indicator as people see them ("8.33"); None while pending."""
+        return self._written(i, [decimal(units, self.policy.digits) for units in self.rounded_points(i)])
 
-    def rounded_columns(self) -> list[list[int]]:
-        """Give the points of all cells as counts of 10**-digits, by indicator and then by unit."""
-        digits = self.policy.digits
-        return [[rounded(*cell, digits) for cell in column.cells] for column in self._columns]
+    def rounded_points(self, i: int) -> list[int]:
+        """Give the points per indicator half up, as counts of 10**-digits; 0 while pending."""
+        scale: int = 10**self.policy.digits
+        return [(2 * top * scale + bottom) // (2 * bottom) for top, bottom in self._rows[i]]
 
     def shown_total(self, i: int) -> str:
         """Give the points of a unit as people see them: "312.50"."""
-        return self._shown(self._totals[i], len(self._columns), lambda: self.total(i))
+        return self._shown(self._totals[i], len(self._rows[i]), lambda: self.total(i))
 
     def shown_dti(self, i: int) -> str | None:
         """Give the DTI in percent as people see it: "83.33"."""
@@ -141,40 +119,49 @@ class Scores:
             100 * self._share(i), 100 * self._slack(i), lambda: self.total(i) / self._maxima[i] * 100
         )
 
-    @property
-    def peers(self) -> dict[str, Extremes]:
-        """Give the extremes every peers indicator was measured against; empty while peers are not known."""
-        return {
-            indicator.code: column.extremes
-            for indicator, column in zip(self.index_set.indicators, self._columns, strict=True)
-            if column.extremes is not None
-        }
-
     def card(self, i: int, lang: str = "vi") -> Scorecard:
         """Write out one unit's result, with an explanation per indicator in "vi" or "en"."""
-        lines = tuple(self._line(i, j, lang) for j in range(len(self._columns)))
-        unit = self.units[i]
-        return Scorecard(
-            unit.key, lines, self.total(i), self.maximum(i), self.dti(i), self.rank(i), self.band(i)
-        )
+        cells = zip(self.index_set.indicators, self._rows[i], strict=True)
+        lines = tuple(self._line(i, indicator, Fraction(*cell), lang) for indicator, cell in cells)
+        key = self.units[i].key
+        return Scorecard(key, lines, self.total(i), self.maximum(i), self.dti(i), self.rank(i), self.band(i))
 
-    def _line(self, i: int, j: int, lang: str) -> Line:
-        indicator, column, unit = self.index_set.indicators[j], self._columns[j], self.units[i]
-        warnings = _warnings(indicator, unit, is_pending=i in column.pending)
-        points = None if i in column.pending else Fraction(*column.cells[i])
-        max_points = Fraction(0) if i in column.left_out and i not in column.pending else indicator.max_points
+    def _line(self, i: int, indicator: Indicator, points: Fraction, lang: str) -> Line:
+        code, unit = indicator.code, self.units[i]
+        is_pending = code in self._pending[i]
+        max_points = Fraction(0) if code in self._excluded(unit) else indicator.max_points
+        warnings = _warnings(indicator, unit, is_pending=is_pending)
         explanation = explain(
             indicator,
-            unit.answers.get(indicator.code, {}),
-            points=points,
+            unit.answers.get(code, {}),
+            points=None if is_pending else points,
             max_points=max_points,
             warnings=warnings,
-            extremes=column.extremes,
+            extremes=self.peers.get(code),
             digits=self.policy.digits,
             lang=lang,
         )
-        text = "" if points is None else shown(points, self.policy.digits)
-        return Line(indicator.code, points, max_points, text, warnings, explanation)
+        if is_pending:
+            return Line(code, None, max_points, "", warnings, explanation)
+        return Line(code, points, max_points, shown(points, self.policy.digits), warnings, explanation)
+
+    def _excluded(self, unit: UnitInput) -> frozenset[str]:
+        """Name the indicators that do not apply to a unit and leave its maximum (ruling 8)."""
+        is_averaged = self.policy.not_applicable == "peer_average"
+        return unit.not_applicable if unit.is_reviewed and not is_averaged else frozenset()
+
+    def _waiting(self, unit: UnitInput) -> frozenset[str]:
+        """Name the indicators of a unit that nobody can score before its peers are known."""
+        if not unit.is_reviewed:
+            return frozenset()
+        measured = {row.code for row in self.index_set.indicators if isinstance(row.rule, Peers)}
+        waiting = measured - unit.points.keys() - unit.not_applicable
+        return frozenset(waiting | (unit.not_applicable - self._excluded(unit)))
+
+    def _written(self, i: int, points: list[str]) -> list[str | None]:
+        """Blank out what is pending."""
+        codes = (indicator.code for indicator in self.index_set.indicators)
+        return [None if code in self._pending[i] else text for code, text in zip(codes, points, strict=True)]
 
     def _shown(self, near: int, slack: int, value: Callable[[], Fraction]) -> str:
         """Round what lies between near and near + slack (in 2**-96), exactly where the two differ."""
@@ -189,7 +176,7 @@ class Scores:
 
     def _slack(self, i: int) -> int:
         numerator, denominator = self._maxima[i].as_integer_ratio()
-        return len(self._columns) * denominator // numerator + 2
+        return len(self.index_set.indicators) * denominator // numerator + 2
 
     def _ranked(self) -> dict[int, int]:
         rows = [i for i, unit in enumerate(self.units) if unit.is_ranked and self._maxima[i]]
@@ -212,47 +199,15 @@ def score(
     Raises:
         ValueError: a reviewer's points lie outside 0..maximum.
     """
-    answers = [unit.answers if unit.is_reviewed else {} for unit in units]
-    peers = {row: unit.key for row, unit in enumerate(units) if unit.is_ranked and unit.is_reviewed}
-    accepted: defaultdict[str, set[int]] = defaultdict(set)
-    decided: defaultdict[str, dict[int, Fraction]] = defaultdict(dict)
-    for row, unit in enumerate(units):
-        for code in unit.not_applicable if unit.is_reviewed else ():
-            accepted[code].add(row)
-        for code in unit.points.keys() - unit.not_applicable if unit.is_reviewed else ():
-            decided[code][row] = unit.points[code]
-    columns = []
-    for indicator in index_set.indicators:
-        code, field_name = indicator.code, _field(indicator)
-        given = [declared.get(code) for declared in answers]
-        values = [None if answer is None else answer.get(field_name) for answer in given]
-        for row in accepted[code]:
-            values[row] = None
-        if any(not 0 <= points <= indicator.max_points for points in decided[code].values()):
-            raise ValueError(f"points set for {code} lie outside 0..{indicator.max_points}")
-        columns.append(
-            score_column(
-                indicator,
-                policy,
-                values,
-                accepted=accepted[code],
-                decided=decided[code],
-                peers=peers,
-                peers_known=peers_known,
-            )
-        )
-    return Scores(index_set, policy, units, columns, peers_known=peers_known)
-
-
-def _field(indicator: Indicator) -> str:
-    return "choice" if isinstance(indicator.rule, Options) else "figures"
+    peers = extremes_of(index_set, units) if peers_known else None
+    return Scores(index_set, policy, units, rows_of(index_set, policy, units, peers or {}), peers)
 
 
 def _warnings(indicator: Indicator, unit: UnitInput, *, is_pending: bool) -> tuple[str, ...]:
     """Name what is unusual about one cell; the first name says where its points come from."""
     code = indicator.code
     answer = unit.answers.get(code, {})
-    value = answer.get(_field(indicator))
+    value = answer.get(field_of(indicator))
     found: tuple[str, ...]
     if not unit.is_reviewed:
         found = ("not_reviewed",)

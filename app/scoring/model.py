@@ -1,4 +1,4 @@
-"""What is measured and how it is read, as plain values: index sets, rules and policies.
+"""What is measured, how it is read and who is assessed, as plain values.
 
 Every number here is a `Fraction`: points, shares of the maximum and percentages are exact (ruling 1).
 """
@@ -6,7 +6,7 @@ Every number here is a `Fraction`: points, shares of the maximum and percentages
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Literal
+from typing import Any, Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,3 +109,20 @@ class Policy:
     digits: int = 2
     not_applicable: Literal["exclude_from_maximum", "peer_average"] = "exclude_from_maximum"
     bands: tuple[Band, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class UnitInput:
+    """One unit: its canonical, fault-free answers and what its reviewer decided.
+
+    `points` replace the rule (0..maximum); `not_applicable` holds the accepted claims and comes before both.
+    An unreviewed unit (`is_reviewed=False`) is one that defaults to 0 points for want of review: it keeps its
+    rank, is nobody's peer and counts in no mean (rulings 8 and 11, D-112, D-114).
+    """
+
+    key: str
+    is_ranked: bool
+    answers: Mapping[str, Mapping[str, Any]]
+    points: Mapping[str, Fraction] = field(default_factory=dict)
+    not_applicable: frozenset[str] = frozenset()
+    is_reviewed: bool = True

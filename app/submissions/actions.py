@@ -44,7 +44,10 @@ class SubmissionIncomplete(Problem):
 
 class ApprovalMissing(Problem):
     status, code = 409, "approval_missing"
-    title_vi, title_en = "Lãnh đạo chưa duyệt nội dung hiện tại", "The leader has not approved the present content"
+    title_vi, title_en = (
+        "Lãnh đạo chưa duyệt nội dung hiện tại",
+        "The leader has not approved the present content",
+    )
 
 
 class NoUnits(Problem):
@@ -77,7 +80,9 @@ async def open_period(session: AsyncSession, period: Period, *, by: Actor, now: 
     tree = await tree_on(session, period.ends_on)
     scopes: dict[tuple[UnitKind, UUID | None], RankingScope] = {}
     dossiers = [
-        _dossier(period, used.index_set_id, unit, tree, _scope_of(period, unit, version, tree, policy, scopes), now)
+        _dossier(
+            period, used.index_set_id, unit, tree, _scope_of(period, unit, version, tree, policy, scopes), now
+        )
         for used, _ in await sets_of(session, period.id)
         for unit, version in tree.values()
         if unit.kind == used.unit_kind and version.parent_id is not None
@@ -113,7 +118,11 @@ def _scope_of(
         finalizer = parent_id or path_to(tree, unit.id)[-1]
         name = tree[finalizer][1].name
         scopes[key] = RankingScope(
-            period_id=period.id, unit_kind=unit.kind, parent_id=parent_id, finalized_by_id=finalizer, name=name
+            period_id=period.id,
+            unit_kind=unit.kind,
+            parent_id=parent_id,
+            finalized_by_id=finalizer,
+            name=name,
         )
     return scopes[key]
 
@@ -186,7 +195,9 @@ async def save(
     return new
 
 
-async def _evidence_faults(session: AsyncSession, submission: Submission, patch: SubmissionPatch) -> list[Fault]:
+async def _evidence_faults(
+    session: AsyncSession, submission: Submission, patch: SubmissionPatch
+) -> list[Fault]:
     """Return a fault for each named document that is not one of this unit in this period."""
     named = {
         document_id: f"/answers/{code}/evidence/{i}"
@@ -249,7 +260,8 @@ async def submit(session: AsyncSession, submission: Submission, *, by: Principal
         raise SubmissionIncomplete(faults=[Fault(a.pointer, a.code, a.message, b.message) for a, b in pairs])
     if submission.approved_hash != submission.content_hash:
         raise ApprovalMissing(
-            "Lãnh đạo cơ quan duyệt nội dung hiện tại rồi mới gửi.", "The leader approves the present content first."
+            "Lãnh đạo cơ quan duyệt nội dung hiện tại rồi mới gửi.",
+            "The leader approves the present content first.",
         )
     move(submission, Action.SUBMIT, now)
     submission.submitted_at = now

@@ -23,7 +23,9 @@ def content_hash(content: Content) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def changed(content: Content, patch: SubmissionPatch, index_set: IndexSet) -> tuple[Content, Content, Content]:
+def changed(
+    content: Content, patch: SubmissionPatch, index_set: IndexSet
+) -> tuple[Content, Content, Content]:
     """Return the new content, and what was there before and after in the changed entries only.
 
     The patch must have no faults. Answers are kept in canonical form.
@@ -102,7 +104,9 @@ def _fits(kind: str, value: str | int) -> bool:
     return number is not None and (kind == "amount" or isinstance(number, int))
 
 
-def missing(content: Content, file: IndexSetFile, index_set: IndexSet, scores: Scores, lang: str) -> list[MissingItem]:
+def missing(
+    content: Content, file: IndexSetFile, index_set: IndexSet, scores: Scores, lang: str
+) -> list[MissingItem]:
     """Return what keeps the content from being submitted (ruling 11).
 
     Every indicator the unit declares needs an answer; one that claims points needs evidence or an explaining note;
@@ -128,10 +132,20 @@ def missing(content: Content, file: IndexSetFile, index_set: IndexSet, scores: S
 def _missing_information(content: Content, file: IndexSetFile) -> Iterator[tuple[str, str, str, str]]:
     for row in file.general_information:
         if content["general_information"].get(row.code) in (None, "") and "(nếu có)" not in row.name:
-            yield f"/general_information/{row.code}", "no_answer", f"chưa nhập: {row.name}", f"not given: {row.name}"
+            yield (
+                f"/general_information/{row.code}",
+                "no_answer",
+                f"chưa nhập: {row.name}",
+                f"not given: {row.name}",
+            )
     for contact in file.contacts:
         person = content["contacts"].get(contact.key) or {}
         absent = [field for field in _LEGAL_FIELDS if not person.get(field)]
         if absent:
             vi = f"{contact.name}: còn thiếu {', '.join(absent)}"
-            yield f"/contacts/{contact.key}", "contact_incomplete", vi, f"{contact.key}: {', '.join(absent)} missing"
+            yield (
+                f"/contacts/{contact.key}",
+                "contact_incomplete",
+                vi,
+                f"{contact.key}: {', '.join(absent)} missing",
+            )

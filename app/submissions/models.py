@@ -31,7 +31,9 @@ class RankingScope(VersionedRow):
     """
 
     __tablename__ = "ranking_scope"
-    __table_args__ = (UniqueConstraint("period_id", "unit_kind", "parent_id", postgresql_nulls_not_distinct=True),)
+    __table_args__ = (
+        UniqueConstraint("period_id", "unit_kind", "parent_id", postgresql_nulls_not_distinct=True),
+    )
 
     period_id: Mapped[UUID] = mapped_column(ForeignKey("period.id"))
     unit_kind: Mapped[UnitKind]

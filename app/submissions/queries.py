@@ -38,7 +38,11 @@ async def verified_codes(session: AsyncSession, caller: Principal) -> dict[UUID,
     if not agencies:
         return {}
     keys = set(await session.scalars(select(Unit.key).where(Unit.id.in_(agencies))))
-    return {row.id: codes for row in await catalogue.index_sets(session) if (codes := catalogue.codes_naming(row, keys))}
+    return {
+        row.id: codes
+        for row in await catalogue.index_sets(session)
+        if (codes := catalogue.codes_naming(row, keys))
+    }
 
 
 def visible_to(caller: Principal, verified: dict[UUID, frozenset[str]]) -> ColumnElement[bool]:
@@ -145,7 +149,9 @@ def denial_of(caller: Principal, submission: Submission, action: Action, now: da
     )
 
 
-def allowed_actions(caller: Principal, submission: Submission, now: datetime, lang: Lang) -> list[AllowedAction]:
+def allowed_actions(
+    caller: Principal, submission: Submission, now: datetime, lang: Lang
+) -> list[AllowedAction]:
     """Return every action with whether the caller may do it now, and why not."""
     found = []
     for action in Action:

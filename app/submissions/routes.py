@@ -56,7 +56,12 @@ _MOVES = problems(queries.SubmissionNotFound, actions.ActionNotAllowed)
     dependencies=[Repeatable],
 )
 async def open_period(
-    period_id: UUID, if_match: IfMatch, caller: CanManagePeriods, session: DbSession, now: Now, response: Response
+    period_id: UUID,
+    if_match: IfMatch,
+    caller: CanManagePeriods,
+    session: DbSession,
+    now: Now,
+    response: Response,
 ) -> OpenedOut:
     """Open the year: create the dossier of every unit its sets measure."""
     period = await periods.period_by_id(session, period_id, lock=True)
@@ -66,7 +71,9 @@ async def open_period(
     return opened
 
 
-@period_routes.get("/{period_id}/scopes", response_model=list[ScopeOut], responses=problems(periods.PeriodNotFound))
+@period_routes.get(
+    "/{period_id}/scopes", response_model=list[ScopeOut], responses=problems(periods.PeriodNotFound)
+)
 async def list_scopes(period_id: UUID, _: CanReadPeriods, session: DbSession) -> list[ScopeOut]:
     """List the ranking scopes of a year with how far they are."""
     await periods.period_by_id(session, period_id)
@@ -86,7 +93,14 @@ async def list_submissions(
 ) -> Page[SubmissionSummary]:
     """List the dossiers you may see, in Vietnamese order of the units."""
     items, total = await queries.submissions_page(
-        session, caller, paging, period_id=period_id, state=state, kind=kind, to_review=to_review, search=search
+        session,
+        caller,
+        paging,
+        period_id=period_id,
+        state=state,
+        kind=kind,
+        to_review=to_review,
+        search=search,
     )
     return Page[SubmissionSummary].of(items, total, paging)
 
@@ -136,7 +150,9 @@ async def read_completeness(
 
 
 @routes.get("/{submission_id}/scorecard", response_model=ScorecardOut, responses=_FOUND)
-async def read_scorecard(submission_id: UUID, caller: CanRead, session: DbSession, lang: Language) -> ScorecardOut:
+async def read_scorecard(
+    submission_id: UUID, caller: CanRead, session: DbSession, lang: Language
+) -> ScorecardOut:
     """Preview the self-assessed points with an explanation per indicator, at any time."""
     submission = await queries.whole_submission_for(session, caller, submission_id)
     content = await queries.content_of(session, submission)
@@ -185,7 +201,10 @@ async def approve_submission(
     "/{submission_id}/submit",
     response_model=SubmissionOut,
     responses=problems(
-        queries.SubmissionNotFound, actions.ActionNotAllowed, actions.SubmissionIncomplete, actions.ApprovalMissing
+        queries.SubmissionNotFound,
+        actions.ActionNotAllowed,
+        actions.SubmissionIncomplete,
+        actions.ApprovalMissing,
     ),
     dependencies=[Repeatable],
 )

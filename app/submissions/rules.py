@@ -75,9 +75,15 @@ class Denial(StrEnum):
 DENIAL_TEXT: dict[Denial, tuple[str, str]] = {
     Denial.WRONG_STATE: ("Hồ sơ đang ở bước khác", "The dossier is at another step"),
     Denial.ENTRY_CLOSED: ("Đã hết hạn nhập số liệu", "The time to enter figures has ended"),
-    Denial.NOT_YOUR_ROLE: ("Vai trò của bạn không làm việc này với đơn vị này", "Not your role for this unit"),
+    Denial.NOT_YOUR_ROLE: (
+        "Vai trò của bạn không làm việc này với đơn vị này",
+        "Not your role for this unit",
+    ),
     Denial.OWN_UNIT: ("Không ai thẩm định đơn vị của chính mình", "Nobody reviews his own unit"),
-    Denial.CLAIMED_BY_ANOTHER: ("Người thẩm định khác đã nhận hồ sơ", "Another reviewer has claimed the dossier"),
+    Denial.CLAIMED_BY_ANOTHER: (
+        "Người thẩm định khác đã nhận hồ sơ",
+        "Another reviewer has claimed the dossier",
+    ),
 }
 
 

@@ -26,7 +26,7 @@ def valid_on(on: date) -> ColumnElement[bool]:
     return and_(UnitVersion.valid_from <= on, or_(UnitVersion.valid_to.is_(None), UnitVersion.valid_to >= on))
 
 
-def _select_on(on: date) -> Select[Any]:
+def _select_on(on: date) -> Select[Unit, UnitVersion]:
     return select(Unit, UnitVersion).join(UnitVersion, UnitVersion.unit_id == Unit.id).where(valid_on(on))
 
 

@@ -42,6 +42,8 @@ async def list_units(
 
 
 @routes.get("/{unit_id}", response_model=UnitOut, responses=problems(queries.UnitNotFound))
-async def read_unit(unit_id: UUID, _: CanReadUnits, session: DbSession, now: Now, on: OnDay = None) -> UnitOut:
+async def read_unit(
+    unit_id: UUID, _: CanReadUnits, session: DbSession, now: Now, on: OnDay = None
+) -> UnitOut:
     """Show a unit as it stood on a day."""
     return await queries.unit_on(session, unit_id, _day(on, now))

@@ -11,7 +11,7 @@ import json
 import random
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from math import floor
 from typing import Any, TypeVar
@@ -19,14 +19,14 @@ from typing import Any, TypeVar
 import pandas as pd
 
 from app.catalogue.files import catalogue
-from app.scoring.engine import Scores, UnitInput, score
-from app.scoring.model import Indicator, IndexSet, Options, Policy, Ratio
+from app.scoring.engine import UnitInput, score
+from app.scoring.model import IndexSet, Indicator, Options, Policy, Ratio
 
 UNITS = 10_600
 SEED = 2023
 RUNS = 3
 
-Rounded = list[list[int]]
+Scored = tuple[list[list[int]], list[int | None]]  # whole hundredths by unit and indicator; rank by unit
 _T = TypeVar("_T")
 
 
@@ -36,8 +36,8 @@ def run() -> dict[str, Any]:
     index_set = loaded.sets["camau-2023-xa"].scored
     policy = loaded.policies["camau-2023"].applied
     units = _units(index_set)
-    (truth, ranks), by_fraction = _timed(lambda: _by_fraction(index_set, units))
-    (ours, our_ranks), by_kernel = _timed(lambda: _by_kernel(index_set, policy, units))
+    truth, by_fraction = _timed(lambda: _by_fraction(index_set, units))
+    kernel, by_kernel = _timed(lambda: _by_kernel(index_set, policy, units))
     floats, by_pandas = _timed(lambda: _by_pandas(index_set, units))
     return {
         "units": len(units),
@@ -48,9 +48,10 @@ def run() -> dict[str, Any]:
         "fraction_seconds": round(by_fraction, 3),
         "pandas_seconds": round(by_pandas, 3),
         "fraction_over_kernel": round(by_fraction / by_kernel, 1),
-        "kernel_wrong_cells": _wrong(ours, truth),
-        "pandas_wrong_cells": _wrong(floats, truth),
-        "kernel_wrong_ranks": sum(one != other for one, other in zip(our_ranks, ranks, strict=True)),
+        "kernel_wrong_cells": _wrong_cells(kernel, truth),
+        "pandas_wrong_cells": _wrong_cells(floats, truth),
+        "kernel_wrong_ranks": _differing(kernel[1], truth[1]),
+        "pandas_wrong_ranks": _differing(floats[1], truth[1]),
     }
 
 
@@ -71,35 +72,32 @@ def _answer(indicator: Indicator, source: random.Random) -> dict[str, Any]:
     figures = {variable.key: source.randint(1, whole) for variable in rule.variables}
     if isinstance(rule, Ratio):
         parts = len(rule.denominator)
-        figures |= {key: whole // parts for key in rule.denominator}
+        figures |= dict.fromkeys(rule.denominator, whole // parts)
         figures[rule.denominator[0]] += whole % parts
     return {"figures": figures}
 
 
-def _by_kernel(index_set: IndexSet, policy: Policy, units: list[UnitInput]) -> tuple[Rounded, list[int | None]]:
-    scores: Scores = score(index_set, policy, units)
+def _by_kernel(index_set: IndexSet, policy: Policy, units: list[UnitInput]) -> Scored:
+    scores = score(index_set, policy, units)
     rows = range(len(units))
     for i in rows:
         scores.shown_total(i)
         scores.shown_dti(i)
-    return scores.rounded_columns(), [scores.rank(i) for i in rows]
+    return [scores.rounded_points(i) for i in rows], [scores.rank(i) for i in rows]
 
 
-def _by_fraction(index_set: IndexSet, units: list[UnitInput]) -> tuple[Rounded, list[int | None]]:
-    columns: Rounded = [[] for _ in index_set.indicators]
+def _by_fraction(index_set: IndexSet, units: list[UnitInput]) -> Scored:
     maximum = sum((row.max_points for row in index_set.indicators), Fraction(0))
-    dtis = []
+    cells, dtis = [], []
     for unit in units:
-        total = Fraction(0)
-        for column, row in zip(columns, index_set.indicators, strict=True):
-            points = _points(row, unit.answers[row.code])
-            column.append(_half_up(points))
-            total += points
-        _half_up(total)
+        points = [_points(row, unit.answers[row.code]) for row in index_set.indicators]
+        total = sum(points, Fraction(0))
         dti = total / maximum * 100
+        _half_up(total)
         _half_up(dti)
+        cells.append([_half_up(one) for one in points])
         dtis.append(dti)
-    return columns, _ranks(dtis)
+    return cells, _ranks(dtis)
 
 
 def _points(indicator: Indicator, answer: Any) -> Fraction:
@@ -111,7 +109,8 @@ def _points(indicator: Indicator, answer: Any) -> Fraction:
     figures = answer["figures"]
     if rule.full_if_zero and not figures[rule.full_if_zero]:
         return indicator.max_points
-    above, below = (sum(Fraction(figures[key]) for key in keys) for keys in (rule.numerator, rule.denominator))
+    above = sum(Fraction(figures[key]) for key in rule.numerator)
+    below = sum(Fraction(figures[key]) for key in rule.denominator)
     return min(Fraction(1), above / below / rule.full_mark) * indicator.max_points
 
 
@@ -128,7 +127,7 @@ def _ranks(values: list[Fraction]) -> list[int | None]:
     return ranks
 
 
-def _by_pandas(index_set: IndexSet, units: list[UnitInput]) -> Rounded:
+def _by_pandas(index_set: IndexSet, units: list[UnitInput]) -> Scored:
     """Score float columns; points come back as whole hundredths to be compared."""
     points = {}
     for row in index_set.indicators:
@@ -149,9 +148,8 @@ def _by_pandas(index_set: IndexSet, units: list[UnitInput]) -> Rounded:
     total.round(2)
     dti = total / sum(float(row.max_points) for row in index_set.indicators) * 100
     dti.round(2)
-    dti.rank(method="min", ascending=False)
-    rounded = (frame.round(2) * 100).round().astype("int64")
-    return [rounded[row.code].tolist() for row in index_set.indicators]
+    ranks = dti.rank(method="min", ascending=False).astype("int64").tolist()
+    return (frame.round(2) * 100).round().astype("int64").to_numpy().tolist(), ranks
 
 
 def _halves(index_set: IndexSet, units: list[UnitInput]) -> int:
@@ -160,12 +158,12 @@ def _halves(index_set: IndexSet, units: list[UnitInput]) -> int:
     return sum((points * 200).denominator == 1 and points * 200 % 2 == 1 for points in cells)
 
 
-def _wrong(columns: Rounded, truth: Rounded) -> int:
-    return sum(
-        one != other
-        for column, true in zip(columns, truth, strict=True)
-        for one, other in zip(column, true, strict=True)
-    )
+def _wrong_cells(scored: Scored, truth: Scored) -> int:
+    return sum(_differing(row, true) for row, true in zip(scored[0], truth[0], strict=True))
+
+
+def _differing(values: Sequence[int | None], truth: Sequence[int | None]) -> int:
+    return sum(one != true for one, true in zip(values, truth, strict=True))
 
 
 def _timed(work: Callable[[], _T]) -> tuple[_T, float]:

@@ -121,6 +121,12 @@ def test_what_is_no_figure_is_named(value: object, code: str) -> None:
             {"1.1": {"choice": "yes", "not_applicable": True, "reason": "…"}},
             [("/1.1", "malformed")],
         ),
+        pytest.param(
+            {"1.1": {"not_applicable": True, "reason": 10**5000}},
+            [("/1.1/reason", "malformed"), ("/1.1/reason", "reason_missing")],
+            id="a reason too long for Python to write",
+        ),
+        ({"1.3": {"not_applicable": Decimal("sNaN")}}, [("/1.3/not_applicable", "malformed")]),
         ({"1.1": {"choice": "yes", "note": "a\0b"}}, [("/1.1/note", "malformed")]),
         ({"1.1": {"choice": "yes", "evidence": "file"}}, [("/1.1/evidence", "malformed")]),
         ({"1.1": {"choice": "yes", "evidence": [{}]}}, [("/1.1/evidence", "malformed")]),

@@ -1,0 +1,38 @@
+"""Which file names and texts are fit to be stored and shown. Pure."""
+
+import unicodedata
+
+from app.core.problems import Fault
+
+MAX_NAME_CHARACTERS = 200
+
+# Control and format characters (bidirectional overrides and zero-width ones among them), half surrogates, private use,
+# line and paragraph separators: they make a name look like another one.
+_UNFIT = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+
+
+def has_hidden_characters(text: str) -> bool:
+    """Answer whether text holds characters that cannot be seen or that change how others are shown."""
+    return any(unicodedata.category(c) in _UNFIT for c in text)
+
+
+def tidy(text: str) -> str:
+    """Return text without outer spaces, composed (NFC): some systems send "ê" as "e" and a mark."""
+    return unicodedata.normalize("NFC", text).strip()
+
+
+def file_name_faults(name: str) -> list[Fault]:
+    """Return what is wrong with a tidied file name."""
+    faults = []
+    if not name or not name.strip("."):
+        faults.append(("file_name_empty", "phải có tên tệp", "must be a file name"))
+    if len(name) > MAX_NAME_CHARACTERS:
+        vi, en = f"tối đa {MAX_NAME_CHARACTERS} ký tự", f"at most {MAX_NAME_CHARACTERS} characters"
+        faults.append(("file_name_too_long", vi, en))
+    if "/" in name or "\\" in name:
+        vi, en = "chỉ gửi tên tệp, không kèm thư mục", "give the name alone, without folders"
+        faults.append(("file_name_has_path", vi, en))
+    if has_hidden_characters(name):
+        vi, en = "có ký tự điều khiển hoặc ký tự ẩn", "has control or hidden characters"
+        faults.append(("file_name_has_hidden_characters", vi, en))
+    return [Fault("query/file_name", *fault) for fault in faults]

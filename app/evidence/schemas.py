@@ -1,0 +1,49 @@
+"""Documents as the API shows and takes them."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import AfterValidator, Field
+
+from app.core.http import Schema
+from app.evidence.rules import has_hidden_characters, tidy
+
+
+def _one_line(text: str) -> str:
+    if has_hidden_characters(text):
+        raise ValueError("control or hidden characters")
+    return tidy(text)
+
+
+Title = Annotated[
+    str,
+    Field(min_length=1, max_length=500, examples=["Quyết định thành lập Ban Chỉ đạo chuyển đổi số"]),
+    AfterValidator(_one_line),
+]
+Number = Annotated[
+    str, Field(min_length=1, max_length=100, examples=["12/QĐ-UBND"]), AfterValidator(_one_line)
+]
+
+
+class DocumentPatch(Schema):
+    """What the unit says of its document; null removes it, a field left out stays."""
+
+    title: Title | None = None
+    number: Number | None = None
+
+
+class DocumentOut(Schema):
+    """A document of a unit in a period."""
+
+    id: UUID
+    period_id: UUID
+    unit_id: UUID
+    file_name: str
+    media_type: str
+    size_bytes: int
+    sha256: str = Field(description="of the bytes, hex")
+    title: str | None
+    number: str | None
+    uploaded_by_name: str
+    uploaded_at: datetime

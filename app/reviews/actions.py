@@ -1,0 +1,225 @@
+"""The reviewer's turns: claim, return, decide, pass, and take up again."""
+
+from datetime import datetime
+from fractions import Fraction
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounts.permissions import Principal
+from app.catalogue import queries as catalogue
+from app.catalogue.models import IndexSetRow
+from app.core.audit import record
+from app.core.problems import Fault, InvalidRequest, Problem
+from app.periods.rules import end_of
+from app.reviews.adopted import decisions_of, official_of
+from app.reviews.models import Adjustment, AdjustmentKind, Clarification
+from app.reviews.schemas import AdjustmentIn, ReturnIn
+from app.scoring import answers as answer_format
+from app.scoring.model import IndexSet
+from app.submissions.actions import move, require_allowed
+from app.submissions.models import Submission
+from app.submissions.queries import content_of
+from app.submissions.rules import Action
+
+
+class ReviewIncomplete(Problem):
+    """Something is still undecided: figures an agency owes, or a claim of not applicable."""
+
+    status, code = 409, "review_incomplete"
+    title_vi, title_en = "Thẩm định chưa xong", "The review is not complete"
+
+
+async def claim(session: AsyncSession, submission: Submission, *, by: Principal, now: datetime) -> None:
+    """Take a dossier up for review; the others see who has it.
+
+    Raises: ActionNotAllowed (409).
+    """
+    require_allowed(by, submission, Action.CLAIM, now)
+    move(submission, Action.CLAIM, now)
+    submission.claimed_by, submission.claimed_at = by.id, now
+    await record(session, by, "review.claim", submission, now, after={"state": submission.state.value})
+
+
+async def return_for_clarification(
+    session: AsyncSession, submission: Submission, body: ReturnIn, *, by: Principal, now: datetime
+) -> Clarification:
+    """Give the dossier back to the unit with a reason, items and a due date (R-021, R-025).
+
+    Raises: ActionNotAllowed (409), InvalidRequest (422) for an unknown indicator or a due date that has passed.
+    """
+    require_allowed(by, submission, Action.RETURN, now)
+    index_set = await _index_set(session, submission)
+    due_at = end_of(body.due_on)
+    faults = [
+        Fault(
+            f"/items/{i}/indicator", "unknown_indicator", "không có chỉ số này", "there is no such indicator"
+        )
+        for i, item in enumerate(body.items)
+        if item.indicator is not None and item.indicator not in index_set.by_code
+    ]
+    if due_at <= now:
+        faults.append(Fault("/due_on", "in_the_past", "phải từ hôm nay trở đi", "must be today or later"))
+    if faults:
+        raise InvalidRequest(faults=faults)
+    clarification = Clarification(
+        submission_id=submission.id,
+        reason=body.reason,
+        items=[item.model_dump(mode="json") for item in body.items],
+        due_at=due_at,
+        asked_at=now,
+        asked_by=by.id,
+        asked_by_name=by.name,
+    )
+    session.add(clarification)
+    move(submission, Action.RETURN, now)
+    submission.entry_due_at = due_at
+    submission.claimed_by = submission.claimed_at = None
+    after = {"state": submission.state.value, "due_at": due_at.isoformat(), "items": clarification.items}
+    await record(session, by, "review.return", submission, now, after=after, reason=body.reason)
+    return clarification
+
+
+async def adjust(
+    session: AsyncSession, submission: Submission, body: AdjustmentIn, *, by: Principal, now: datetime
+) -> Adjustment:
+    """Decide one indicator with a reason; earlier decisions stay as history.
+
+    Raises: ActionNotAllowed (409), InvalidRequest (422) with every fault.
+    """
+    require_allowed(by, submission, Action.ADJUST, now)
+    index_set = await _index_set(session, submission)
+    declared = (await content_of(session, submission))["answers"].get(body.indicator)
+    faults = _faults(index_set, body, declared)
+    if faults:
+        raise InvalidRequest(faults=faults)
+    decisions = (await decisions_of(session, [submission.id])).get(submission.id, {})
+    adjustment = Adjustment(
+        submission_id=submission.id,
+        indicator_code=body.indicator,
+        kind=body.kind,
+        value=_value(index_set, body),
+        declared=declared,
+        reason=body.reason,
+        made_at=now,
+        made_by=by.id,
+        made_by_name=by.name,
+    )
+    session.add(adjustment)
+    submission.changed_at = now
+    submission.touch()
+    previous = decisions.get(body.indicator)
+    before = {"indicator": body.indicator, "declared": declared, "decision": previous and [*previous]}
+    after = {"indicator": body.indicator, "kind": body.kind.value, "value": adjustment.value}
+    await record(
+        session, by, "review.adjust", submission, now, before=before, after=after, reason=body.reason
+    )
+    return adjustment
+
+
+def _given(body: AdjustmentIn) -> dict[str, Any]:
+    """Return the answer an adjustment puts in place of the declared one."""
+    given = {"choice": body.choice, "figures": body.figures}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _faults(index_set: IndexSet, body: AdjustmentIn, declared: dict[str, Any] | None) -> list[Fault]:
+    indicator = index_set.by_code.get(body.indicator)
+    if indicator is None:
+        return [Fault("/indicator", "unknown_indicator", "không có chỉ số này", "there is no such indicator")]
+    belongs = {
+        AdjustmentKind.ANSWER: {"choice", "figures"},
+        AdjustmentKind.POINTS: {"points"},
+        AdjustmentKind.NOT_APPLICABLE: {"accepted"},
+        AdjustmentKind.AS_DECLARED: set(),
+    }[body.kind]
+    present = {
+        name for name in ("choice", "figures", "points", "accepted") if getattr(body, name) is not None
+    }
+    found = [
+        Fault(
+            f"/{name}", "not_of_this_kind", "không thuộc loại điều chỉnh này", "does not belong to this kind"
+        )
+        for name in sorted(present - belongs)
+    ]
+    if belongs and not present & belongs:
+        name = sorted(belongs)[0]
+        found.append(
+            Fault(f"/{name}", "missing", "thiếu giá trị điều chỉnh", "the adjusted value is missing")
+        )
+    elif body.kind is AdjustmentKind.ANSWER:
+        faults = answer_format.faults(index_set, {body.indicator: _given(body)}, by=None)
+        found += [Fault(f.pointer.removeprefix(f"/{body.indicator}"), f.code, f.vi, f.en) for f in faults]
+    elif body.points is not None and Fraction(body.points) > indicator.max_points:
+        vi, en = f"không quá {indicator.max_points} điểm", f"at most {indicator.max_points} points"
+        found.append(Fault("/points", "above_maximum", vi, en))
+    elif body.kind is AdjustmentKind.NOT_APPLICABLE and not (declared or {}).get("not_applicable"):
+        vi, en = "đơn vị không đề nghị không áp dụng", "the unit has not claimed this"
+        found.append(Fault("/indicator", "not_claimed", vi, en))
+    return found
+
+
+def _value(index_set: IndexSet, body: AdjustmentIn) -> dict[str, Any]:
+    if body.kind is AdjustmentKind.ANSWER:
+        return answer_format.canonical(index_set, {body.indicator: _given(body)})[body.indicator]
+    if body.kind is AdjustmentKind.POINTS:
+        return {"points": str(Fraction(body.points or 0))}
+    return {"accepted": body.accepted} if body.kind is AdjustmentKind.NOT_APPLICABLE else {}
+
+
+async def _index_set(session: AsyncSession, submission: Submission) -> IndexSet:
+    return catalogue.scoring_set(await session.get_one(IndexSetRow, submission.index_set_id))
+
+
+async def _undecided(session: AsyncSession, submission: Submission) -> list[Fault]:
+    """Return what the reviewer must still decide: agencies' missing figures (ruling 20), claims (ruling 8)."""
+    index_set = await _index_set(session, submission)
+    answers = (await content_of(session, submission))["answers"]
+    decisions = (await decisions_of(session, [submission.id])).get(submission.id, {})
+    official = (await official_of(session, [submission])).get(submission.unit_id, {})
+    faults = []
+    for indicator in index_set.indicators:
+        if indicator.code in decisions and decisions[indicator.code][0] is not AdjustmentKind.AS_DECLARED:
+            continue
+        if indicator.declared_by != "unit" and indicator.code not in official:
+            vi, en = (
+                f"chờ số liệu của {indicator.declared_by}",
+                f"figures of {indicator.declared_by} are missing",
+            )
+            faults.append(Fault(f"/answers/{indicator.code}", "official_figures_missing", vi, en))
+        elif answers.get(indicator.code, {}).get("not_applicable"):
+            vi, en = "chưa quyết định đề nghị không áp dụng", "the claim of not applicable is undecided"
+            faults.append(Fault(f"/answers/{indicator.code}", "claim_undecided", vi, en))
+    return faults
+
+
+async def pass_dossier(
+    session: AsyncSession, submission: Submission, *, by: Principal, now: datetime
+) -> None:
+    """End the review: the dossier counts as it now stands.
+
+    Raises: ActionNotAllowed, ReviewIncomplete with what is undecided (both 409).
+    """
+    require_allowed(by, submission, Action.PASS, now)
+    faults = await _undecided(session, submission)
+    if faults:
+        raise ReviewIncomplete(faults=faults)
+    move(submission, Action.PASS, now)
+    submission.passed_at = now
+    after = {"state": submission.state.value, "revision": submission.revision_number}
+    await record(session, by, "review.pass", submission, now, after=after)
+
+
+async def reopen(
+    session: AsyncSession, submission: Submission, reason: str, *, by: Principal, now: datetime
+) -> None:
+    """Take a passed dossier up again, to correct it; a published result changes only by a new version.
+
+    Raises: ActionNotAllowed (409).
+    """
+    require_allowed(by, submission, Action.REOPEN, now)
+    move(submission, Action.REOPEN, now)
+    submission.claimed_by, submission.claimed_at, submission.passed_at = by.id, now, None
+    await record(
+        session, by, "review.reopen", submission, now, after={"state": submission.state.value}, reason=reason
+    )

@@ -1,0 +1,98 @@
+"""Reading reviews: everything the reviewer and the unit see side by side."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounts.permissions import Principal
+from app.catalogue import queries as catalogue
+from app.catalogue.models import IndexSetRow, PolicyRow
+from app.core.problems import Lang
+from app.figures.models import OfficialFigure
+from app.periods.models import Period
+from app.reviews.adopted import inputs_of
+from app.reviews.models import Adjustment, Clarification
+from app.reviews.schemas import AdjustmentOut, ClarificationOut, OfficialOut, ReviewLine, ReviewOut
+from app.scoring.engine import Scorecard, score
+from app.scoring.exact import exact, shown
+from app.submissions.actions import self_scores
+from app.submissions.models import Submission
+from app.submissions.queries import content_of, sees_all, verified_codes
+
+
+async def adjustments_of(session: AsyncSession, submission_id: UUID) -> Sequence[Adjustment]:
+    """Return every decision on a dossier in the order they were made."""
+    query = select(Adjustment).where(Adjustment.submission_id == submission_id).order_by(Adjustment.id)
+    return (await session.scalars(query)).all()
+
+
+async def clarifications_of(session: AsyncSession, submission_id: UUID) -> Sequence[Clarification]:
+    """Return every return of a dossier, the latest first."""
+    query = (
+        select(Clarification)
+        .where(Clarification.submission_id == submission_id)
+        .order_by(Clarification.id.desc())
+    )
+    return (await session.scalars(query)).all()
+
+
+async def appraised_card(session: AsyncSession, submission: Submission, lang: Lang = "vi") -> Scorecard:
+    """Return the points of a dossier as the reviewer's decisions leave it; what depends on peers stays open."""
+    row = await session.get_one(IndexSetRow, submission.index_set_id)
+    period = await session.get_one(Period, submission.period_id)
+    policy = catalogue.scoring_policy(await session.get_one(PolicyRow, period.policy_id))
+    index_set = catalogue.scoring_set(row)
+    inputs = await inputs_of(session, index_set, [submission])
+    return score(index_set, policy, inputs, peers_known=False).card(0, lang)
+
+
+async def _official(session: AsyncSession, submission: Submission) -> dict[str, dict[UUID, OfficialOut]]:
+    """Return the present figures per indicator and agency."""
+    query = (
+        select(OfficialFigure)
+        .where(OfficialFigure.period_id == submission.period_id, OfficialFigure.unit_id == submission.unit_id)
+        .order_by(OfficialFigure.id)
+    )
+    found: dict[str, dict[UUID, OfficialOut]] = {}
+    for row in await session.scalars(query):
+        found.setdefault(row.indicator_code, {})[row.agency_unit_id] = OfficialOut.model_validate(row)
+    return found
+
+
+async def review_of(
+    session: AsyncSession, caller: Principal, submission: Submission, lang: Lang
+) -> ReviewOut:
+    """Return declared, official and adopted figures and both points of every indicator the caller may see."""
+    content = await content_of(session, submission)
+    own = (await self_scores(session, submission, content)).card(0, lang)
+    appraised = await appraised_card(session, submission, lang)
+    official = await _official(session, submission)
+    latest = {row.indicator_code: row for row in await adjustments_of(session, submission.id)}
+    whole = sees_all(caller, submission)
+    codes = None if whole else (await verified_codes(session, caller))[submission.index_set_id]
+    lines = [
+        ReviewLine(
+            code=mine.code,
+            declared=content["answers"].get(mine.code),
+            official=list(official.get(mine.code, {}).values()),
+            decision=AdjustmentOut.model_validate(latest[mine.code]) if mine.code in latest else None,
+            self_points=None if mine.points is None else exact(mine.points),
+            appraised_points=None if theirs.points is None else exact(theirs.points),
+            self_shown=mine.shown,
+            appraised_shown=theirs.shown,
+            explanation=theirs.explanation,
+        )
+        for mine, theirs in zip(own.lines, appraised.lines, strict=True)
+        if codes is None or mine.code in codes
+    ]
+    returns: list[Any] = list(await clarifications_of(session, submission.id)) if whole else []
+    return ReviewOut(
+        submission_id=submission.id,
+        self_total=shown(own.total, 2) if whole else None,
+        appraised_total=shown(appraised.total, 2) if whole else None,
+        lines=lines,
+        clarifications=[ClarificationOut.model_validate(row) for row in returns],
+    )

@@ -1,0 +1,120 @@
+"""Reviews as the API shows and takes them."""
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import Field
+
+from app.core.http import Schema
+from app.reviews.models import AdjustmentKind
+from app.submissions.schemas import Code, Figures
+
+Reason = Annotated[str, Field(min_length=5, max_length=5000)]
+
+
+class ItemKind(StrEnum):
+    """What is asked of the unit."""
+
+    MISSING_EVIDENCE = "missing_evidence"
+    WRONG_FIGURE = "wrong_figure"
+    EXPLAIN = "explain"
+    OTHER = "other"
+
+
+class ItemIn(Schema):
+    """One thing to clear up."""
+
+    indicator: Code | None = Field(None, description="null: the dossier as a whole")
+    kind: ItemKind
+    text: str = Field(min_length=1, max_length=2000)
+
+
+class ReturnIn(Schema):
+    """A return for clarification (R-021): a reason and at least one item."""
+
+    reason: Reason
+    due_on: date = Field(description="last day to send the dossier again (Vietnam)")
+    items: list[ItemIn] = Field(min_length=1, max_length=100)
+
+
+class ReasonIn(Schema):
+    """Why."""
+
+    reason: Reason
+
+
+class AdjustmentIn(Schema):
+    """A decision on one indicator, with its reason.
+
+    answer: `choice` or `figures` replace the declared ones; points: `points` replace the rule's; not_applicable:
+    `accepted` decides the unit's claim (ruling 8); as_declared: takes earlier decisions back.
+    """
+
+    indicator: Code
+    kind: AdjustmentKind
+    choice: str | None = Field(None, max_length=64)
+    figures: Figures | None = None
+    points: str | None = Field(None, pattern=r"^\d{1,6}(\.\d{1,6})?$", examples=["7.5"])
+    accepted: bool | None = None
+    reason: Reason
+
+
+class AdjustmentOut(Schema):
+    """A decision of the reviewer; the latest of an indicator holds."""
+
+    id: UUID
+    indicator_code: str
+    kind: AdjustmentKind
+    value: dict[str, Any]
+    declared: dict[str, Any] | None = Field(description="what the unit had declared then")
+    reason: str
+    made_at: datetime
+    made_by: UUID
+    made_by_name: str
+
+
+class ClarificationOut(Schema):
+    """A return of the dossier."""
+
+    id: UUID
+    reason: str
+    items: list[ItemIn]
+    due_at: datetime
+    asked_at: datetime
+    asked_by_name: str
+
+
+class OfficialOut(Schema):
+    """An agency's present figures."""
+
+    agency_unit_id: UUID
+    answer: dict[str, Any]
+    given_at: datetime
+
+
+class ReviewLine(Schema):
+    """One indicator: declared, official and adopted side by side, with the points of the unit and of the reviewer."""
+
+    code: str
+    declared: dict[str, Any] | None
+    official: list[OfficialOut]
+    decision: AdjustmentOut | None
+    self_points: str | None = Field(description="exact; null while it depends on other units")
+    appraised_points: str | None
+    self_shown: str
+    appraised_shown: str
+    explanation: str
+
+
+class ReviewOut(Schema):
+    """The reviewer's view of a dossier; the unit sees it too."""
+
+    submission_id: UUID
+    self_total: str | None = Field(
+        description="shown, 2 digits; null for callers who see only some indicators"
+    )
+    appraised_total: str | None
+    lines: list[ReviewLine]
+    clarifications: list[ClarificationOut]
