@@ -7,14 +7,19 @@ from datetime import UTC, datetime
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
+from app.accounts import audit_routes as audit
 from app.accounts import routes as accounts
 from app.accounts.tokens import Tokens
 from app.catalogue import routes as catalogue
-from app.core import handlers
+from app.core import handlers, health
 from app.core.config import Settings
 from app.core.db import Database
+from app.core.files import FileStore
 from app.core.middleware import RequestContext
 from app.core.openapi import describe
+from app.evidence import routes as evidence
+from app.figures import routes as figures
+from app.lgsp import routes as lgsp
 from app.periods import routes as periods
 from app.reviews import routes as reviews
 from app.submissions import routes as submissions
@@ -49,6 +54,7 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
     app.state.settings = settings
     app.state.database = database
     app.state.clock = clock
+    app.state.files = FileStore(settings.evidence_path)
     app.state.render = handlers.render
     app.state.tokens = Tokens(
         settings.secret_key.get_secret_value(), lifetime_seconds=settings.access_token_seconds
@@ -63,9 +69,14 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
         catalogue.routes,
         periods.routes,
         periods.calendar_routes,
+        evidence.routes,
+        figures.routes,
         submissions.period_routes,
         submissions.routes,
         reviews.routes,
+        lgsp.routes,
+        audit.routes,
+        health.routes,
     ):
         app.include_router(routes)
     describe(app)

@@ -90,6 +90,6 @@ async def _claim(
     await claim_key(request, session, caller.id, key, now)
 
 
-# Declared (as a dependency of the route) by every POST that creates or moves something; a streamed upload takes
-# IdempotencyKey and claims it once the body is there.
+# Declared (as a dependency of the route) by every POST that creates or moves something. A streamed upload
+# takes IdempotencyKey instead and claims it once the body is there.
 Repeatable = Depends(_claim)

@@ -59,7 +59,7 @@ class Tokens:
         """
         if len(token) > MAX_TOKEN_BYTES:
             raise TokenRefused("too long")
-        # Presence and expiry are checked below: the library compares `exp` with its own clock as soon as it is required.
+        # Presence and expiry are checked below: once `exp` is required, the library compares it with its own clock.
         options = {"require_iss": True, "require_aud": True, "require_sub": True}
         options |= {"verify_exp": False, "verify_iat": False, "verify_nbf": False}
         try:

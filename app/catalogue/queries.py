@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
+from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,7 +14,9 @@ from app.core.problems import NotFound
 from app.scoring.model import IndexSet, Policy
 
 _T = TypeVar("_T")
-# Versions never change and are few, so everything parsed is kept by its fingerprint.
+_Row = TypeVar("_Row", IndexSetRow, PolicyRow)
+# Versions never change and are few: rows are read once per process, and parsed once per fingerprint.
+_rows: dict[UUID, Any] = {}
 _parsed: dict[tuple[str, str], Any] = {}
 
 
@@ -58,6 +61,25 @@ def codes_naming(row: IndexSetRow, agencies: set[str]) -> frozenset[str]:
         for indicator in group.indicators
         if agencies.intersection((*indicator.verified_by, indicator.declared_by))
     )
+
+
+async def _row_by_id(session: AsyncSession, table: type[_Row], row_id: UUID) -> _Row:
+    if row_id not in _rows:
+        row = await session.get_one(table, row_id)
+        session.expunge(row)
+        _rows[row_id] = row
+    found: _Row = _rows[row_id]
+    return found
+
+
+async def index_set_by_id(session: AsyncSession, set_id: UUID) -> IndexSetRow:
+    """Return a stored set version that something refers to."""
+    return await _row_by_id(session, IndexSetRow, set_id)
+
+
+async def policy_by_id(session: AsyncSession, policy_id: UUID) -> PolicyRow:
+    """Return a stored policy version that something refers to."""
+    return await _row_by_id(session, PolicyRow, policy_id)
 
 
 async def index_sets(session: AsyncSession) -> Sequence[IndexSetRow]:

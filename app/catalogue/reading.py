@@ -20,7 +20,7 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 @dataclass(frozen=True, slots=True)
 class CatalogueFault:
-    """One thing wrong in a catalogue file: which file, line and row (code or key), and what."""
+    """One thing wrong in a catalogue file: which file, line and row (its code, or else its key), and what."""
 
     file: str
     line: int | None
@@ -50,16 +50,17 @@ class YamlFile:
 
     def fault(self, path: tuple[str | int, ...], message: str) -> CatalogueFault:
         """Build the fault of the value at a path of keys and places; steps that are not there are skipped."""
-        node, row = self.root, None
+        node, names, found = self.root, [_names(self.root)], []
         for step in path:
             if isinstance(node, yaml.MappingNode):
-                row = _name(node) or row
-                node = next((value for key, value in node.value if key.value == step), node)
+                value = next((value for key, value in node.value if key.value == step), None)
+                found += [step] if value is not None or step == path[-1] else []
+                node = value or node
             elif isinstance(node, yaml.SequenceNode) and isinstance(step, int):
                 node = node.value[step]
-        if isinstance(node, yaml.MappingNode) and node is not self.root:
-            row = _name(node) or row
-        where = ".".join(str(step) for step in path if isinstance(step, str))
+            names.append(_names(node))
+        row = next((name[kind] for kind in ("code", "key") for name in reversed(names) if kind in name), None)
+        where = ".".join(map(str, found))
         return CatalogueFault(
             self.name, node.start_mark.line + 1, row, f"{where}: {message}" if where else message
         )
@@ -126,10 +127,12 @@ def _repeated(node: yaml.Node) -> Iterator[yaml.Node]:
             yield from _repeated(child)
 
 
-def _name(node: yaml.MappingNode) -> str | None:
-    """Find what a row calls itself: its code, or else its key."""
-    names = {key.value: value.value for key, value in node.value if isinstance(value, yaml.ScalarNode)}
-    return names.get("code") or names.get("key")
+def _names(node: yaml.Node) -> dict[str, str]:
+    """Find what a row calls itself."""
+    if not isinstance(node, yaml.MappingNode):
+        return {}
+    scalars = {key.value: value.value for key, value in node.value if isinstance(value, yaml.ScalarNode)}
+    return {kind: scalars[kind] for kind in ("code", "key") if kind in scalars}
 
 
 def _fault(path: Path, mark: Any, message: str) -> CatalogueFault:

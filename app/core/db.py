@@ -61,7 +61,7 @@ class VersionedRow(Row):
         super().__init__(version=values.pop("version", 1), **values)
 
     @declared_attr.directive
-    def __mapper_args__(cls) -> dict[str, Any]:
+    def __mapper_args__(cls) -> dict[str, Any]:  # noqa: N805  the directive makes it a class method
         # The version is raised in Python (`touch`), so that the answer can carry the new ETag before the flush.
         return {"version_id_col": cls.__table__.c.version, "version_id_generator": False}
 

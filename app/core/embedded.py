@@ -64,7 +64,6 @@ class EmbeddedPostgres:
     """A PostgreSQL server that lives as long as the `with` block, and no longer than this process.
 
     `folder` is made if it is absent. `fast` gives up durability for speed: for tests only.
-
     Raises: EmbeddedPostgresError, also on construction; EmbeddedPostgresBusy on entering.
     """
 
@@ -162,6 +161,7 @@ class EmbeddedPostgres:
         initdb = [str(self._bin / "initdb"), "-D", str(part), *INITDB_OPTIONS.split()]
         single = [str(self._bin / "postgres"), "--single", "-D", str(part), "-c", "exit_on_error=true"]
         initdb += ["--no-sync"] if self._fast else []
+        single += ["-c", "fsync=off"] if self._fast else []
         for command, text in ((initdb, b""), ([*single, "postgres"], FIRST_SQL)):
             with _spawn([*self._prefix("KILL"), *command], output, subprocess.PIPE) as process:
                 process.communicate(text)

@@ -41,7 +41,7 @@ CanUpload = Annotated[Principal, Requires(Permission.EVIDENCE_UPLOAD)]
 routes = router("/evidence", "Tài liệu kiểm chứng · Evidence")
 _FOUND = problems(queries.DocumentNotFound)
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
-_ANY_FILE = {media_type: _BINARY for media_type in sorted(set(content.BY_EXTENSION.values()))}
+_ANY_FILE = dict.fromkeys(sorted(set(content.BY_EXTENSION.values())), _BINARY)
 
 
 class UploadInterrupted(Problem):

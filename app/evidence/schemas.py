@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, StringConstraints
 
 from app.core.http import Schema
 from app.evidence.rules import has_hidden_characters, tidy
@@ -18,11 +18,15 @@ def _one_line(text: str) -> str:
 
 Title = Annotated[
     str,
-    Field(min_length=1, max_length=500, examples=["Quyết định thành lập Ban Chỉ đạo chuyển đổi số"]),
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=500),
+    Field(examples=["Quyết định thành lập Ban Chỉ đạo chuyển đổi số"]),
     AfterValidator(_one_line),
 ]
 Number = Annotated[
-    str, Field(min_length=1, max_length=100, examples=["12/QĐ-UBND"]), AfterValidator(_one_line)
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=100),
+    Field(examples=["12/QĐ-UBND"]),
+    AfterValidator(_one_line),
 ]
 
 

@@ -9,9 +9,10 @@ from app.core.db import Instant, Json, Row
 
 
 class OfficialFigure(Row):
-    """An agency's figures (or choice) for one indicator of one unit in a period; the latest row holds.
+    """An agency's figures (or choice) for one indicator of one unit in a period; the agency's latest row holds.
 
-    `answer` has the one answer format, canonical; `provenance` says how it came: {"via": "api", "sha256": …}.
+    `answer` has the one answer format, canonical; `provenance` says how it came: {"via": "service" or "user",
+    "request_sha256": hash (hex) of the request's body}.
     """
 
     __tablename__ = "official_figure"

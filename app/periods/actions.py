@@ -116,7 +116,7 @@ async def change(
     _require_guidance_within(body.guidance_on, period.starts_on)
     before = {"guidance_on": period.guidance_on.isoformat()}
     period.guidance_on = body.guidance_on
-    policy = await session.get_one(PolicyRow, period.policy_id)
+    policy = await catalogue.policy_by_id(session, period.policy_id)
     used = {item.unit_kind: item.index_set_id for item, _ in await queries.sets_of(session, period.id)}
     await _set_deadlines(session, period, policy, used)
     period.touch()

@@ -6,7 +6,8 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.catalogue.models import IndexSetRow, PolicyRow
+from app.catalogue import queries as catalogue
+from app.catalogue.models import IndexSetRow
 from app.core.problems import NotFound
 from app.periods.models import CalendarDay, Period, PeriodSet
 from app.periods.rules import Calendar
@@ -43,7 +44,7 @@ async def sets_of(session: AsyncSession, period_id: UUID) -> list[tuple[PeriodSe
 
 async def period_out(session: AsyncSession, period: Period) -> PeriodOut:
     """Return the period as the API shows it."""
-    policy = await session.get_one(PolicyRow, period.policy_id)
+    policy = await catalogue.policy_by_id(session, period.policy_id)
     sets = [
         PeriodSetOut(
             unit_kind=used.unit_kind,

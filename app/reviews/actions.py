@@ -8,7 +8,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.permissions import Principal
 from app.catalogue import queries as catalogue
-from app.catalogue.models import IndexSetRow
 from app.core.audit import record
 from app.core.problems import Fault, InvalidRequest, Problem
 from app.periods.rules import end_of
@@ -168,7 +167,7 @@ def _value(index_set: IndexSet, body: AdjustmentIn) -> dict[str, Any]:
 
 
 async def _index_set(session: AsyncSession, submission: Submission) -> IndexSet:
-    return catalogue.scoring_set(await session.get_one(IndexSetRow, submission.index_set_id))
+    return catalogue.scoring_set(await catalogue.index_set_by_id(session, submission.index_set_id))
 
 
 async def _undecided(session: AsyncSession, submission: Submission) -> list[Fault]:

@@ -9,7 +9,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.permissions import Principal
 from app.catalogue import queries as catalogue
-from app.catalogue.models import IndexSetRow, PolicyRow
 from app.core.problems import Lang
 from app.figures.models import OfficialFigure
 from app.periods.models import Period
@@ -41,9 +40,9 @@ async def clarifications_of(session: AsyncSession, submission_id: UUID) -> Seque
 
 async def appraised_card(session: AsyncSession, submission: Submission, lang: Lang = "vi") -> Scorecard:
     """Return the points of a dossier as the reviewer's decisions leave it; what depends on peers stays open."""
-    row = await session.get_one(IndexSetRow, submission.index_set_id)
+    row = await catalogue.index_set_by_id(session, submission.index_set_id)
     period = await session.get_one(Period, submission.period_id)
-    policy = catalogue.scoring_policy(await session.get_one(PolicyRow, period.policy_id))
+    policy = catalogue.scoring_policy(await catalogue.policy_by_id(session, period.policy_id))
     index_set = catalogue.scoring_set(row)
     inputs = await inputs_of(session, index_set, [submission])
     return score(index_set, policy, inputs, peers_known=False).card(0, lang)

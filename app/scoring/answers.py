@@ -5,14 +5,13 @@
 
 Beside its value an answer may carry `note`, `reason` and `evidence`; null means "not given". A figure has up
 to 15 significant digits and up to 6 decimals: within that a JSON number read as a float still writes itself
-exactly as it was sent.
+exactly as it was sent, and one read as text is taken as it stands.
 """
 
 import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 from app.scoring.model import IndexSet, Indicator, Options, Ratio, Variable
@@ -108,13 +107,11 @@ def figure_of(value: object) -> tuple[int | str, None] | tuple[None, str]:
 
 def _unreadable(value: object) -> str | None:
     """Refuse what is no number, and what is too large to be written out as text."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
         return "not_a_number"
     if isinstance(value, str):
         return None
     if isinstance(value, float) and not math.isfinite(value):
-        return "not_a_number"
-    if isinstance(value, Decimal) and not value.is_finite():
         return "not_a_number"
     if abs(value) < 10**_DIGITS:
         return None

@@ -68,7 +68,7 @@ def points_by_peers(rule: Peers, max_points: Fraction, peers: Extremes) -> Calla
 
     def points(figures: Figures) -> Pair:
         figure = millionths(figures[rule.variable])
-        if not best or (figure <= low and figure < best):
+        if not best or figure < low:
             return NOTHING
         if figure >= best:
             return full

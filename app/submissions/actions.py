@@ -8,7 +8,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.permissions import Principal
 from app.catalogue import queries as catalogue
-from app.catalogue.models import IndexSetRow, PolicyRow
 from app.catalogue.schemas import IndexSetFile, PolicyFile
 from app.core.audit import Actor, record
 from app.core.db import new_id
@@ -76,7 +75,7 @@ async def open_period(session: AsyncSession, period: Period, *, by: Actor, now: 
     """
     if period.state is not PeriodState.DRAFT:
         raise PeriodAlreadyOpen()
-    policy = catalogue.policy_file(await session.get_one(PolicyRow, period.policy_id))
+    policy = catalogue.policy_file(await catalogue.policy_by_id(session, period.policy_id))
     tree = await tree_on(session, period.ends_on)
     scopes: dict[tuple[UnitKind, UUID | None], RankingScope] = {}
     dossiers = [
@@ -170,19 +169,24 @@ def _revision(submission: Submission, content: dict[str, Any], by: Actor, now: d
 
 
 async def save(
-    session: AsyncSession, submission: Submission, patch: SubmissionPatch, *, by: Principal, now: datetime
+    session: AsyncSession,
+    submission: Submission,
+    present: dict[str, Any],
+    patch: SubmissionPatch,
+    *,
+    by: Principal,
+    now: datetime,
 ) -> dict[str, Any]:
-    """Merge a change into the content as a new revision and return the content; nothing is written if nothing changes.
+    """Merge a change into the present content as a new revision and return it; no change writes nothing.
 
     Raises: ActionNotAllowed (409), InvalidRequest (422) with every fault.
     """
     require_allowed(by, submission, Action.EDIT, now)
-    row = await session.get_one(IndexSetRow, submission.index_set_id)
+    row = await catalogue.index_set_by_id(session, submission.index_set_id)
     file, index_set = catalogue.set_file(row), catalogue.scoring_set(row)
     faults = contents.faults(patch, file, index_set) + await _evidence_faults(session, submission, patch)
     if faults:
         raise InvalidRequest(faults=faults)
-    present = await queries.content_of(session, submission)
     new, before, changes = contents.changed(present, patch, index_set)
     if not changes:
         return present
@@ -204,6 +208,8 @@ async def _evidence_faults(
         for code, answer in (patch.answers or {}).items()
         for i, document_id in enumerate((answer.evidence if answer else None) or [])
     }
+    if not named:
+        return []
     known = await evidence.document_ids_of(session, submission.period_id, submission.unit_id, list(named))
     return [
         Fault(pointer, "unknown_document", "không có tài liệu này của đơn vị", "no such document of the unit")
@@ -214,9 +220,9 @@ async def _evidence_faults(
 
 async def self_scores(session: AsyncSession, submission: Submission, content: dict[str, Any]) -> Scores:
     """Return the unit's own points so far; what depends on other units stays open, so nothing of theirs leaks."""
-    row = await session.get_one(IndexSetRow, submission.index_set_id)
+    row = await catalogue.index_set_by_id(session, submission.index_set_id)
     period = await session.get_one(Period, submission.period_id)
-    policy = await session.get_one(PolicyRow, period.policy_id)
+    policy = await catalogue.policy_by_id(session, period.policy_id)
     mine = UnitInput(key=str(submission.unit_id), is_ranked=submission.is_ranked, answers=content["answers"])
     return score(catalogue.scoring_set(row), catalogue.scoring_policy(policy), [mine], peers_known=False)
 
@@ -225,7 +231,7 @@ async def what_is_missing(
     session: AsyncSession, submission: Submission, content: dict[str, Any], lang: str
 ) -> tuple[list[MissingItem], IndexSetFile]:
     """Return what keeps the dossier from being submitted, and its set."""
-    row = await session.get_one(IndexSetRow, submission.index_set_id)
+    row = await catalogue.index_set_by_id(session, submission.index_set_id)
     scores = await self_scores(session, submission, content)
     file = catalogue.set_file(row)
     return contents.missing(content, file, catalogue.scoring_set(row), scores, lang), file

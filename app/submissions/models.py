@@ -3,8 +3,7 @@
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import UUID as SqlUuid
-from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -63,7 +62,7 @@ class Submission(VersionedRow):
     sort_key: Mapped[bytes]
     unit_kind: Mapped[UnitKind]
     is_ranked: Mapped[bool]
-    path: Mapped[list[UUID]] = mapped_column(ARRAY(SqlUuid))
+    path: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid))
     reviewer_unit_id: Mapped[UUID] = mapped_column(ForeignKey("unit.id"), index=True)
     scope_id: Mapped[UUID] = mapped_column(ForeignKey("ranking_scope.id"))
     index_set_id: Mapped[UUID] = mapped_column(ForeignKey("index_set.id"))

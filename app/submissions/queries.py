@@ -10,7 +10,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.permissions import Permission, Principal, Reach
 from app.catalogue import queries as catalogue
-from app.catalogue.models import IndexSetRow
 from app.core.http import Paging
 from app.core.problems import Lang, NotFound
 from app.core.vietnamese import searchable
@@ -73,6 +72,26 @@ async def submission_for(
     if submission is None:
         raise SubmissionNotFound()
     return submission
+
+
+async def dossier_for(
+    session: AsyncSession, caller: Principal, submission_id: UUID, *, lock: bool = False
+) -> tuple[Submission, dict[str, Any]]:
+    """Return a dossier the caller may see with its present content, in one round trip.
+
+    Raises: SubmissionNotFound.
+    """
+    verified = await verified_codes(session, caller)
+    query = (
+        select(Submission, Revision.content)
+        .join(Revision, Revision.id == Submission.revision_id)
+        .where(Submission.id == submission_id, visible_to(caller, verified))
+    )
+    row = (await session.execute(query.with_for_update(of=Submission) if lock else query)).one_or_none()
+    if row is None:
+        raise SubmissionNotFound()
+    submission, content = row
+    return submission, content
 
 
 async def whole_submission_for(session: AsyncSession, caller: Principal, submission_id: UUID) -> Submission:
@@ -170,7 +189,7 @@ async def submission_out(
     lang: Lang,
 ) -> SubmissionOut:
     """Return the dossier as the caller may see it."""
-    row = await session.get_one(IndexSetRow, submission.index_set_id)
+    row = await catalogue.index_set_by_id(session, submission.index_set_id)
     shown = SubmissionSummary.model_validate(submission).model_dump()
     if not sees_all(caller, submission):
         codes = (await verified_codes(session, caller))[submission.index_set_id]

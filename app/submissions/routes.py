@@ -110,9 +110,8 @@ async def read_submission(
     submission_id: UUID, caller: CanRead, session: DbSession, now: Now, lang: Language, response: Response
 ) -> SubmissionOut:
     """Show a dossier with its content and what you may do with it now."""
-    submission = await queries.submission_for(session, caller, submission_id)
+    submission, content = await queries.dossier_for(session, caller, submission_id)
     set_etag(response, submission)
-    content = await queries.content_of(session, submission)
     return await queries.submission_out(session, caller, submission, content, now, lang)
 
 
@@ -128,9 +127,9 @@ async def save_submission(
     response: Response,
 ) -> SubmissionOut:
     """Change the content: given entries replace the present ones, null removes one. Every state is kept."""
-    submission = await queries.submission_for(session, caller, submission_id, lock=True)
+    submission, present = await queries.dossier_for(session, caller, submission_id, lock=True)
     require_version(submission, if_match)
-    content = await actions.save(session, submission, body, by=caller, now=now)
+    content = await actions.save(session, submission, present, body, by=caller, now=now)
     set_etag(response, submission)
     return await queries.submission_out(session, caller, submission, content, now, lang)
 

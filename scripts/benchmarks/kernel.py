@@ -109,8 +109,8 @@ def _points(indicator: Indicator, answer: Any) -> Fraction:
     figures = answer["figures"]
     if rule.full_if_zero and not figures[rule.full_if_zero]:
         return indicator.max_points
-    above = sum(Fraction(figures[key]) for key in rule.numerator)
-    below = sum(Fraction(figures[key]) for key in rule.denominator)
+    above = sum((Fraction(figures[key]) for key in rule.numerator), Fraction(0))
+    below = sum((Fraction(figures[key]) for key in rule.denominator), Fraction(0))
     return min(Fraction(1), above / below / rule.full_mark) * indicator.max_points
 
 

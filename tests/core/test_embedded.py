@@ -204,17 +204,21 @@ def test_an_orphan_postmaster_is_stopped_before_the_start(folder: Path) -> None:
         command = Path(f"/proc/{postmaster_of(folder)}/cmdline").read_text().rstrip("\0").split("\0")
     command = [*server._prefix("clear"), *command]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd="/", start_new_session=True) as orphan:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not (folder / "socket" / ".s.PGSQL.5432").exists():
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        with EmbeddedPostgres(folder, fast=True) as server:
-            assert orphan.wait(PATIENCE_SECONDS) == 0
-            assert ask(server, "SELECT 1") == 1
+        try:
+            deadline = time.monotonic() + PATIENCE_SECONDS
+            while not (folder / "socket" / ".s.PGSQL.5432").exists():
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+            with EmbeddedPostgres(folder, fast=True) as server:
+                assert orphan.wait(PATIENCE_SECONDS) == 0
+                assert ask(server, "SELECT 1") == 1
+        finally:
+            orphan.kill()
 
 
 def test_locks_that_name_an_unrelated_process_neither_stop_the_start_nor_hurt_it(folder: Path) -> None:
-    with subprocess.Popen(["sleep", "60"]) as stranger:
+    # Of the server's own user: the process of another one would not deceive postgres.
+    with subprocess.Popen(["sleep", "60"], user=expected_owner()) as stranger:
         try:
             leave_locks(folder, stranger.pid)
             with EmbeddedPostgres(folder, fast=True) as server:
@@ -225,7 +229,7 @@ def test_locks_that_name_an_unrelated_process_neither_stop_the_start_nor_hurt_it
 
 
 def test_locks_that_name_a_zombie_do_not_stop_the_start(folder: Path) -> None:
-    with subprocess.Popen(["true"]) as zombie:
+    with subprocess.Popen(["true"], user=expected_owner()) as zombie:
         stat = Path(f"/proc/{zombie.pid}/stat")
         deadline = time.monotonic() + PATIENCE_SECONDS
         while ") Z " not in stat.read_text():

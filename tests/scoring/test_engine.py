@@ -85,6 +85,11 @@ def test_ranks_compare_exact_values_only_where_the_near_ones_are_too_close() -> 
     assert competition_ranks([], 0, value) == []
 
 
+def test_near_values_within_the_slack_may_be_ordered_the_other_way_round() -> None:
+    values = [Fraction(51, 5), Fraction(121, 10), Fraction(12), Fraction(20)]
+    assert competition_ranks([10, 11, 12, 20], 2, values.__getitem__) == [4, 2, 3, 1]
+
+
 @pytest.mark.parametrize(
     ("percent", "band"),
     [

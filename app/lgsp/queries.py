@@ -1,0 +1,86 @@
+"""Reading for the feeds: few, flat, and in a constant number of queries."""
+
+from collections import Counter
+from datetime import datetime
+from fractions import Fraction
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import and_, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.lgsp.schemas import Counts, KindProgress, ProgressOut, ReviewerProgress
+from app.periods.queries import period_by_id
+from app.scoring.exact import shown
+from app.submissions.models import ReviewState, Submission
+from app.units.models import UnitKind
+from app.units.queries import refs_on
+
+_WITH_UNIT = (ReviewState.DRAFT, ReviewState.RETURNED)
+_LATE = "late"
+_Tally = Counter[str]
+
+
+async def progress(session: AsyncSession, period_id: UUID, now: datetime) -> ProgressOut:
+    """Return how far a year's dossiers are, by kind of unit and by reviewing unit.
+
+    Raises: PeriodNotFound.
+    """
+    period = await period_by_id(session, period_id)
+    groups = await _tallies(session, period_id, now)
+    refs = await refs_on(session, list({reviewer for _, reviewer in groups}), period.ends_on)
+    kinds: dict[UnitKind, _Tally] = {}
+    for (kind, _), tally in groups.items():
+        kinds.setdefault(kind, Counter()).update(tally)
+    reviewers = [
+        ReviewerProgress(
+            reviewer_unit_id=reviewer,
+            reviewer_key=refs[reviewer].key,
+            reviewer_name=refs[reviewer].name,
+            unit_kind=kind,
+            **_counts(tally),
+        )
+        for (kind, reviewer), tally in groups.items()
+    ]
+    return ProgressOut(
+        period_id=period.id,
+        year=period.year,
+        at=now,
+        whole=Counts(**_counts(sum(groups.values(), Counter()))),
+        kinds=[KindProgress(unit_kind=kind, **_counts(tally)) for kind, tally in sorted(kinds.items())],
+        reviewers=sorted(reviewers, key=lambda row: (row.unit_kind, row.reviewer_key)),
+    )
+
+
+async def _tallies(
+    session: AsyncSession, period_id: UUID, now: datetime
+) -> dict[tuple[UnitKind, UUID], _Tally]:
+    """Count the dossiers per state, and the late ones, by kind and reviewing unit."""
+    is_late = and_(Submission.state.in_(_WITH_UNIT), Submission.entry_due_at <= now)
+    group = (Submission.unit_kind, Submission.reviewer_unit_id, Submission.state)
+    query = (
+        select(*group, func.count(), func.count().filter(is_late))
+        .where(Submission.period_id == period_id)
+        .group_by(*group)
+    )
+    found: dict[tuple[UnitKind, UUID], _Tally] = {}
+    for kind, reviewer, state, count, late in (await session.execute(query)).all():
+        found.setdefault((kind, reviewer), Counter()).update({state.value: count, _LATE: late})
+    return found
+
+
+def _counts(tally: _Tally) -> dict[str, Any]:
+    states = {state: tally[state.value] for state in ReviewState}
+    total = sum(states.values())
+    handed_in = total - sum(states[state] for state in _WITH_UNIT)
+    return {
+        "total": total,
+        "states": states,
+        "late": tally[_LATE],
+        "handed_in_percent": _percent(handed_in, total),
+        "passed_percent": _percent(states[ReviewState.PASSED], total),
+    }
+
+
+def _percent(part: int, whole: int) -> str:
+    return shown(Fraction(100 * part, whole), 2) if whole else "0.00"

@@ -1,0 +1,154 @@
+"""The units declare: general figures, evidence, answers, self-score, approval, submission."""
+
+import hashlib
+
+from scripts.journey.books import Json, UnitBook, exact, self_result
+from scripts.journey.client import Caller
+from scripts.journey.figures import Declarer, pdf
+from scripts.journey.world import World
+
+_DOCUMENTS = ("Quyết định thành lập Ban Chỉ đạo", "Kế hoạch chuyển đổi số", "Báo cáo số liệu")
+_NOTE = "Đơn vị giải trình: số liệu theo báo cáo năm đã gửi Ban Chỉ đạo."
+_NOT_APPLICABLE = "Đơn vị không có dịch vụ công trực tuyến trong năm đánh giá."
+
+
+async def declare(world: World, unit: UnitBook) -> None:
+    """Fill in a unit's dossier, have it approved and submit it."""
+    declarer = Declarer.of(unit, world.options.seed)
+    reporter, path = world.reporter(unit), f"/submissions/{unit.submission_id}"
+    unit.version = await reporter.etag(path)
+    is_first = unit is world.units[0]
+    if is_first:
+        await _try_too_early(world, unit, declarer)
+    general = {"general_information": declarer.general_information(), "contacts": declarer.contacts()}
+    await save(world, unit, general)
+    for number, title in enumerate(_DOCUMENTS[: declarer.rng.randint(1, 3)], 1):
+        await upload(world, unit, title, number)
+    answers = {row["code"]: _complete(declarer, row) for row in unit.index_set.declared_by_unit}
+    answers |= {code: {"not_applicable": True, "reason": _NOT_APPLICABLE} for code in claimed_codes(unit)}
+    half = len(answers) // 2
+    for codes in (list(answers)[:half], list(answers)[half:]):
+        await save(world, unit, {"answers": {code: answers[code] for code in codes}})
+    unit.answers = answers
+    await _check_preview(world, unit)
+    if is_first:
+        await reporter.call("POST", f"{path}/submit", if_match=unit.version, refused=(409, "approval_missing"))
+    await hand_in(world, unit)
+    if is_first:
+        await _try_too_late(world, unit)
+
+
+def claimed_codes(unit: UnitBook) -> list[str]:
+    """Return what a unit without online public services claims does not apply to it (ruling 8).
+
+    The departments that are not ranked and the first of all claim every such indicator, the second one only the last.
+    """
+    if unit.kind != "department" or not (unit.place <= 1 or not unit.is_ranked):
+        return []
+    services = [
+        row["code"]
+        for row in unit.index_set.declared_by_unit
+        if row["rule"]["kind"] == "ratio" and ("DVCTT" in row["name"] or "hồ sơ xử lý trực tuyến" in row["name"])
+    ]
+    return services[-1:] if unit.place == 1 and unit.is_ranked else services
+
+
+def is_claim_accepted(unit: UnitBook) -> bool:
+    """Answer whether the reviewer accepts the unit's claims."""
+    return unit.place == 0 or not unit.is_ranked
+
+
+def _complete(declarer: Declarer, row: Json) -> Json:
+    """Return an answer with its evidence, now and then with an explaining note instead (ruling 11)."""
+    answer = declarer.answer(row)
+    if declarer.rng.random() < 0.1:
+        return answer | {"note": _NOTE}
+    files = list(declarer.unit.files)
+    return answer | {"evidence": sorted(declarer.rng.sample(files, declarer.rng.randint(1, len(files))))}
+
+
+async def save(world: World, unit: UnitBook, patch: Json) -> None:
+    """Save a part of the content on the version seen last."""
+    path = f"/submissions/{unit.submission_id}"
+    response = await world.reporter(unit).call("PATCH", path, if_match=unit.version, json=patch)
+    unit.version = response.headers["etag"]
+    world.acts["submission.save"] += 1
+
+
+async def upload(world: World, unit: UnitBook, title: str, number: int) -> str:
+    """Send a document of the unit and return its id; the books keep the hash of its bytes."""
+    content = pdf(title, unit, number)
+    params = {
+        "period_id": world.period["id"],
+        "unit_id": unit.unit_id,
+        "file_name": f"{title}.pdf",
+        "title": f"{title} của {unit.name}",
+        "number": f"{number}/{unit.key}",
+    }
+    headers = {"Content-Type": "application/pdf"}
+    response = await world.reporter(unit).call(
+        "POST", "/evidence", params=params, content=content, headers=headers
+    )
+    document = response.json()
+    unit.files[document["id"]] = hashlib.sha256(content).hexdigest()
+    world.differences.same(f"{unit.key} {title}: sha256", unit.files[document["id"]], document["sha256"])
+    world.acts["evidence.upload"] += 1
+    return str(document["id"])
+
+
+async def hand_in(world: World, unit: UnitBook) -> None:
+    """Approve the present content as the leader and submit it as the reporter."""
+    await world.move(world.leader(unit), unit, "approve", act="submission.approve")
+    dossier = await world.move(world.reporter(unit), unit, "submit", act="submission.submit")
+    unit.state = "resubmitted" if unit.state == "returned" else "submitted"
+    world.differences.same(f"{unit.key} state", unit.state, dossier["state"])
+    world.differences.same(f"{unit.key} answers", unit.answers, dossier["answers"])
+
+
+async def _check_preview(world: World, unit: UnitBook) -> None:
+    """Compare the self-scored points with the books, and see that nothing is missing."""
+    reporter, path = world.reporter(unit), f"/submissions/{unit.submission_id}"
+    shown, ours, same = await reporter.get(f"{path}/scorecard"), self_result(unit), world.differences.same
+    for line in shown["lines"]:
+        same(f"{unit.key} {line['code']} self points", ours.points[line["code"]], exact(line["points"]))
+    same(f"{unit.key} self total", ours.total, exact(shown["total"]))
+    same(f"{unit.key} self maximum", ours.maximum, exact(shown["maximum"]))
+    same(f"{unit.key} self DTI", ours.dti, exact(shown["dti"]))
+    same(f"{unit.key} missing", [], (await reporter.get(f"{path}/completeness"))["missing"])
+
+
+async def _try_too_early(world: World, unit: UnitBook, declarer: Declarer) -> None:
+    """Try what an empty dossier and other people's accounts must not do."""
+    reporter, path = world.reporter(unit), f"/submissions/{unit.submission_id}"
+    rows = unit.index_set.declared_by_unit
+    ratio = next(row for row in rows if row["rule"]["kind"] == "ratio")
+    figures = {variable["key"]: 5 for variable in ratio["rule"]["variables"]}
+    bad: list[Json] = [
+        {ratio["code"]: {"figures": figures | {ratio["rule"]["numerator"][0]: -1}}},
+        {ratio["code"]: {"figures": figures | dict.fromkeys(ratio["rule"]["denominator"], 0)}},
+        {ratio["code"]: {"choice": "yes"}},
+        {"99.9": {"choice": "yes"}},
+    ]
+    invalid = (422, "invalid_request")
+    for answers in bad:
+        body = {"answers": answers}
+        await reporter.call("PATCH", path, if_match=unit.version, json=body, refused=invalid)
+    body = {"general_information": declarer.general_information()}
+    await reporter.call("PATCH", path, if_match='"999"', json=body, refused=(412, "stale_version"))
+    await reporter.call("PATCH", path, json=body, refused=(428, "if_match_missing"))
+    await reporter.call("POST", f"{path}/submit", if_match=unit.version, refused=(409, "submission_incomplete"))
+    await reporter.call("POST", f"{path}/approve", if_match=unit.version, refused=(403, "not_permitted"))
+    await world.people.public.call("GET", path, refused=(401, "not_authenticated"))
+    stranger: Caller = world.reporter(world.units[1])
+    await stranger.call("GET", path, refused=(404, "submission_not_found"))
+    empty = {"period_id": world.period["id"], "unit_id": unit.unit_id, "file_name": "rong.pdf"}
+    await reporter.call("POST", "/evidence", params=empty, content=b"", refused=(422, "file_empty"))
+
+
+async def _try_too_late(world: World, unit: UnitBook) -> None:
+    """Try to change what has been submitted."""
+    path = f"/submissions/{unit.submission_id}"
+    body = {"answers": {next(iter(unit.answers)): None}}
+    await world.reporter(unit).call(
+        "PATCH", path, if_match=unit.version, json=body, refused=(409, "action_not_allowed")
+    )

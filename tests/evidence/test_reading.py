@@ -1,0 +1,232 @@
+"""Who sees a document, how it is downloaded, and what can be corrected."""
+
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.audit import AuditEvent
+from app.core.config import Settings
+from app.evidence.queries import document_ids_of
+from tests.conftest import LogIn
+from tests.evidence.conftest import REPORTER, Upload
+from tests.evidence.files import DOCX, PDF
+
+# The commune xa-31999 lies in the district huyen-964.
+SEE_IT = [
+    REPORTER,
+    "xa-31999.leader",
+    "huyen-964.reviewer",
+    "huyen-964.chairman",
+    "reviewer",
+    "auditor",
+    "admin",
+]
+SEE_NOTHING = [
+    "xa-32002.reporter",
+    "huyen-964.reporter",  # the district's own dossier, not its communes'
+    "huyen-966.reviewer",
+    "so-tttt.reporter",
+    "so-tttt.agency",
+]
+
+
+@pytest.fixture
+async def document_id(upload: Upload) -> str:
+    """Give a document of the commune."""
+    answer = await upload(PDF, file_name='Báo cáo "số 1" – Cà Mau.pdf', title="Báo cáo")
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+@pytest.mark.parametrize("username", SEE_IT)
+async def test_the_unit_and_all_above_it_see_a_document(
+    as_user: LogIn, document_id: str, period_id: str, units: dict[str, UUID], username: str
+) -> None:
+    caller = await as_user(username)
+    assert (await caller.get(f"/api/v1/evidence/{document_id}")).json()["id"] == document_id
+    assert (await caller.get(f"/api/v1/evidence/{document_id}/content")).content == PDF
+    params = {"period_id": period_id, "unit_id": str(units["xa-31999"])}
+    page = (await caller.get("/api/v1/evidence", params=params)).json()
+    assert [row["id"] for row in page["items"]] == [document_id]
+
+
+@pytest.mark.parametrize("username", SEE_NOTHING)
+async def test_nobody_else_finds_it(
+    as_user: LogIn, document_id: str, period_id: str, units: dict[str, UUID], username: str
+) -> None:
+    caller = await as_user(username)
+    params = {"period_id": period_id, "unit_id": str(units["xa-31999"])}
+    answers = [
+        await caller.get(f"/api/v1/evidence/{document_id}"),
+        await caller.get(f"/api/v1/evidence/{document_id}/content"),
+        await caller.get("/api/v1/evidence", params=params),
+    ]
+    assert [answer.status_code for answer in answers] == [404, 404, 404]
+
+
+async def test_a_role_without_the_permission_is_told_so(as_user: LogIn, document_id: str) -> None:
+    dashboard = await as_user("dashboard")
+    assert (await dashboard.get(f"/api/v1/evidence/{document_id}")).status_code == 403
+
+
+async def test_an_unknown_document_is_not_found(as_user: LogIn, period_id: str) -> None:
+    reporter = await as_user(REPORTER)
+    answer = await reporter.get(f"/api/v1/evidence/{uuid4()}")
+    assert (answer.status_code, answer.json()["code"]) == (404, "document_not_found")
+
+
+async def test_the_list_is_paged_with_the_latest_first(
+    upload: Upload, as_user: LogIn, period_id: str, units: dict[str, UUID]
+) -> None:
+    for name in ("1.pdf", "2.pdf", "3.pdf"):
+        await upload(file_name=name)
+    await upload(file_name="other.pdf", by="huyen-964.reporter", unit="huyen-964")
+    params = {"period_id": period_id, "unit_id": str(units["xa-31999"]), "page_size": "2"}
+    reporter = await as_user(REPORTER)
+    first = (await reporter.get("/api/v1/evidence", params=params)).json()
+    second = (await reporter.get("/api/v1/evidence", params={**params, "page": "2"})).json()
+    assert [row["file_name"] for row in first["items"] + second["items"]] == ["3.pdf", "2.pdf", "1.pdf"]
+    assert (first["total"], first["pages"]) == (3, 2)
+
+
+async def test_a_list_of_an_unknown_period_is_not_found(as_user: LogIn, units: dict[str, UUID]) -> None:
+    reporter = await as_user(REPORTER)
+    params = {"period_id": str(uuid4()), "unit_id": str(units["xa-31999"])}
+    assert (await reporter.get("/api/v1/evidence", params=params)).json()["code"] == "period_not_found"
+
+
+# --- downloads ----------------------------------------------------------------------------------------------
+
+
+async def test_a_download_carries_the_vietnamese_name_and_cannot_run_in_a_browser(
+    as_user: LogIn, document_id: str
+) -> None:
+    answer = await (await as_user(REPORTER)).get(f"/api/v1/evidence/{document_id}/content")
+    assert answer.headers["content-disposition"] == (
+        'attachment; filename="bao cao _so 1_ _ ca mau.pdf"; '
+        "filename*=UTF-8''B%C3%A1o%20c%C3%A1o%20%22s%E1%BB%91%201%22%20%E2%80%93%20C%C3%A0%20Mau.pdf"
+    )
+    assert answer.headers["content-type"] == "application/pdf"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "sandbox" in answer.headers["content-security-policy"]
+    assert answer.headers["cache-control"] == "private, no-cache"
+
+
+async def test_the_etag_of_a_download_is_the_hash_of_its_bytes(as_user: LogIn, document_id: str) -> None:
+    reporter = await as_user(REPORTER)
+    sha256 = (await reporter.get(f"/api/v1/evidence/{document_id}")).json()["sha256"]
+    answer = await reporter.get(f"/api/v1/evidence/{document_id}/content")
+    assert answer.headers["etag"] == f'"{sha256}"'
+
+
+async def test_an_office_file_comes_back_byte_for_byte(upload: Upload, as_user: LogIn) -> None:
+    document_id = (await upload(DOCX, file_name="a.docx")).json()["id"]
+    answer = await (await as_user(REPORTER)).get(f"/api/v1/evidence/{document_id}/content")
+    assert answer.content == DOCX
+    assert answer.headers["content-length"] == str(len(DOCX))
+
+
+@pytest.mark.parametrize(
+    ("asked", "part"),
+    [("bytes=0-4", PDF[:5]), ("bytes=5-", PDF[5:]), ("bytes=-6", PDF[-6:]), ("bytes=3-9999", PDF[3:])],
+)
+async def test_a_part_of_a_document_can_be_asked_for(
+    as_user: LogIn, document_id: str, asked: str, part: bytes
+) -> None:
+    reporter = await as_user(REPORTER)
+    answer = await reporter.get(f"/api/v1/evidence/{document_id}/content", headers={"Range": asked})
+    assert answer.status_code == 206
+    assert answer.content == part
+    assert answer.headers["content-range"].endswith(f"/{len(PDF)}")
+
+
+@pytest.mark.parametrize("asked", ["bytes=9999-", "bytes=5-2", "pages=1-2"])
+async def test_a_part_that_is_not_there_is_refused_as_a_problem(
+    as_user: LogIn, document_id: str, asked: str
+) -> None:
+    reporter = await as_user(REPORTER)
+    answer = await reporter.get(f"/api/v1/evidence/{document_id}/content", headers={"Range": asked})
+    assert (answer.status_code, answer.json()["code"]) == (416, "range_not_satisfiable")
+
+
+async def test_a_document_whose_bytes_are_gone_says_so(
+    as_user: LogIn, document_id: str, settings: Settings
+) -> None:
+    for path in settings.evidence_path.rglob("*"):
+        if path.is_file():
+            path.unlink()
+    answer = await (await as_user(REPORTER)).get(f"/api/v1/evidence/{document_id}/content")
+    assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable")
+
+
+# --- corrections --------------------------------------------------------------------------------------------
+
+
+async def test_the_unit_corrects_title_and_number_and_the_trail_says_what_was_there(
+    as_user: LogIn, document_id: str, session: AsyncSession
+) -> None:
+    reporter = await as_user(REPORTER)
+    url = f"/api/v1/evidence/{document_id}"
+    answer = await reporter.patch(url, json={"title": None, "number": "12/BC"}, headers={"If-Match": '"1"'})
+    assert answer.status_code == 200, answer.text
+    assert (answer.json()["title"], answer.json()["number"]) == (None, "12/BC")
+    assert answer.headers["etag"] == (await reporter.get(url)).headers["etag"] == '"2"'
+    query = select(AuditEvent).where(
+        AuditEvent.object_id == UUID(document_id), AuditEvent.action == "evidence.change"
+    )
+    event = (await session.scalars(query)).one()
+    assert (event.before, event.after) == (
+        {"title": "Báo cáo", "number": None},
+        {"title": None, "number": "12/BC"},
+    )
+
+
+async def test_a_field_that_is_left_out_stays_and_no_change_keeps_the_version(
+    as_user: LogIn, document_id: str
+) -> None:
+    reporter = await as_user(REPORTER)
+    url = f"/api/v1/evidence/{document_id}"
+    answer = await reporter.patch(url, json={"number": None}, headers={"If-Match": '"1"'})
+    assert answer.json()["title"] == "Báo cáo"
+    assert answer.headers["etag"] == '"1"'
+
+
+async def test_a_correction_needs_the_present_version(as_user: LogIn, document_id: str) -> None:
+    reporter = await as_user(REPORTER)
+    url = f"/api/v1/evidence/{document_id}"
+    assert (await reporter.patch(url, json={"number": "1"})).status_code == 428
+    assert (await reporter.patch(url, json={"number": "1"}, headers={"If-Match": '"7"'})).status_code == 412
+    assert (await reporter.get(url)).json()["number"] is None
+
+
+@pytest.mark.parametrize(
+    "body", [{"title": ""}, {"title": "a\u202eb"}, {"number": 5}, {"file_name": "b.pdf"}]
+)
+async def test_a_correction_that_cannot_be_is_refused(
+    as_user: LogIn, document_id: str, body: dict[str, object]
+) -> None:
+    reporter = await as_user(REPORTER)
+    answer = await reporter.patch(f"/api/v1/evidence/{document_id}", json=body, headers={"If-Match": '"1"'})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+
+
+@pytest.mark.parametrize(("username", "status"), [("xa-32002.reporter", 404), ("huyen-964.reviewer", 403)])
+async def test_only_the_unit_itself_corrects_its_documents(
+    as_user: LogIn, document_id: str, username: str, status: int
+) -> None:
+    caller = await as_user(username)
+    url = f"/api/v1/evidence/{document_id}"
+    answer = await caller.patch(url, json={"title": "x"}, headers={"If-Match": '"1"'})
+    assert answer.status_code == status
+
+
+async def test_a_document_can_be_cited_by_its_own_unit_in_its_own_period_only(
+    document_id: str, period_id: str, units: dict[str, UUID], session: AsyncSession
+) -> None:
+    it, period, unit = UUID(document_id), UUID(period_id), units["xa-31999"]
+    assert await document_ids_of(session, period, unit, [it, uuid4()]) == {it}
+    assert await document_ids_of(session, period, units["huyen-964"], [it]) == set()
+    assert await document_ids_of(session, uuid4(), unit, [it]) == set()
+    assert await document_ids_of(session, period, unit, []) == set()

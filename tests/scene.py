@@ -1,0 +1,184 @@
+"""A year to act in: an open period, dossiers filled with valid answers, and every row of the database to compare."""
+
+from collections.abc import Awaitable, Callable
+from functools import cache
+from typing import Any
+
+import httpx
+from sqlalchemy import MetaData, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.catalogue.files import catalogue
+from app.scoring.model import Options
+from app.schema import metadata
+from tests.client import CheckedClient
+
+SETS = {"department": "camau-2023-so", "district": "camau-2023-huyen", "commune": "camau-2023-xa"}
+UNIT = "xa-31999"  # Phường 9, Thành phố Cà Mau: the commune that most tests look at
+SIBLING = "xa-32005"
+REVIEWER = "huyen-964.reviewer"
+NOTE = "Tài liệu lưu tại bộ phận văn thư"
+
+LogIn = Callable[[str], Awaitable[CheckedClient]]
+Json = dict[str, Any]
+
+
+@cache
+def full_content(set_key: str) -> Json:
+    """Return content that may be submitted: every indicator a unit declares, explained, and everything about it.
+
+    Ratios are 3 / 4, a choice is the document's first branch.
+    """
+    loaded = catalogue().sets[set_key]
+    answers: Json = {}
+    for indicator in loaded.scored.indicators:
+        if indicator.declared_by != "unit":
+            continue
+        rule = indicator.rule
+        if isinstance(rule, Options):
+            answers[indicator.code] = {"choice": rule.options[0].key, "note": NOTE}
+        else:
+            below = getattr(rule, "denominator", ())
+            figures = {v.key: 4 if v.key in below else 3 for v in rule.variables}
+            answers[indicator.code] = {"figures": figures, "note": NOTE}
+    person = {
+        "full_name": "Người phụ trách",
+        "workplace": "Ủy ban nhân dân",
+        "position": "Công chức",
+        "phone": "0290 000 0000",
+        "email": "lien-he@example.vn",
+    }
+    return {
+        "general_information": {
+            row.code: "Phường 9" if row.input == "text" else 12 for row in loaded.out.general_information
+        },
+        "contacts": {contact.key: person for contact in loaded.out.contacts},
+        "answers": answers,
+    }
+
+
+class Scene:
+    """Callers and dossiers of one open period."""
+
+    def __init__(self, log_in: LogIn, period: Json) -> None:
+        self._log_in, self.period = log_in, period
+        self._clients: dict[str, CheckedClient] = {}
+        self._ids: dict[str, str] = {}
+
+    @classmethod
+    async def opened(
+        cls, log_in: LogIn, *, year: int = 2023, guidance_on: str = "2023-12-15", sets: Json | None = None
+    ) -> "Scene":
+        """Prepare and open a period as the administrator (due at the end of 2024-01-02 by default)."""
+        admin = await log_in("admin")
+        body = {"year": year, "guidance_on": guidance_on, "sets": sets or SETS}
+        prepared = await admin.post("/api/v1/periods", json=body)
+        assert prepared.status_code == 201, prepared.text
+        url = f"/api/v1/periods/{prepared.json()['id']}"
+        opened = await admin.post(f"{url}/open", headers={"If-Match": prepared.headers["etag"]})
+        assert opened.status_code == 200, opened.text
+        scene = cls(log_in, (await admin.get(url)).json())
+        scene._clients["admin"] = admin
+        return scene
+
+    async def as_(self, who: str) -> CheckedClient:
+        """Return the client of an account, logged in once."""
+        if who not in self._clients:
+            self._clients[who] = await self._log_in(who)
+        return self._clients[who]
+
+    async def url(self, unit: str = UNIT) -> str:
+        """Return the address of a unit's dossier."""
+        if unit not in self._ids:
+            mine = await (await self.as_(f"{unit}.reporter")).get("/api/v1/submissions")
+            assert mine.json()["total"] == 1, mine.text
+            self._ids[unit] = mine.json()["items"][0]["id"]
+        return f"/api/v1/submissions/{self._ids[unit]}"
+
+    async def read(self, unit: str = UNIT, who: str = "", path: str = "") -> Json:
+        """Return what a caller (default: the unit's reporter) reads of a unit's dossier."""
+        caller = await self.as_(who or f"{unit}.reporter")
+        response = await caller.get(await self.url(unit) + path)
+        assert response.status_code == 200, response.text
+        found: Json = response.json()
+        return found
+
+    async def etag(self, unit: str = UNIT) -> str:
+        """Return the present ETag of a unit's dossier."""
+        return (await (await self.as_("admin")).get(await self.url(unit))).headers["etag"]
+
+    async def save(
+        self, body: Any, unit: str = UNIT, who: str = "", etag: str | None = None, **options: Any
+    ) -> httpx.Response:
+        """Change a unit's dossier, by default as its reporter and at its present version."""
+        caller = await self.as_(who or f"{unit}.reporter")
+        headers = {"If-Match": etag or await self.etag(unit), **options.pop("headers", {})}
+        given = {"json": body} if "content" not in options else {}
+        return await caller.patch(await self.url(unit), headers=headers, **given, **options)
+
+    async def act(
+        self,
+        who: str,
+        verb: str,
+        body: Any = None,
+        unit: str = UNIT,
+        etag: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> httpx.Response:
+        """POST a verb on a unit's dossier at its present version."""
+        caller = await self.as_(who)
+        sent = {"If-Match": etag or await self.etag(unit), **(headers or {})}
+        given = {} if body is None else {"json": body}
+        return await caller.post(f"{await self.url(unit)}/{verb}", headers=sent, **given)
+
+    async def done(self, response: Awaitable[httpx.Response]) -> httpx.Response:
+        """Return an answer that must be a success."""
+        answered = await response
+        assert answered.is_success, answered.text
+        return answered
+
+    async def filled(self, unit: str = UNIT, set_key: str = "camau-2023-xa") -> None:
+        """Fill a dossier completely."""
+        await self.done(self.save(full_content(set_key), unit))
+
+    async def submitted(self, unit: str = UNIT, set_key: str = "camau-2023-xa") -> None:
+        """Bring a dossier from the unit to its reviewer."""
+        await self.filled(unit, set_key)
+        await self.done(self.act(f"{unit}.leader", "approve", unit=unit))
+        await self.done(self.act(f"{unit}.reporter", "submit", unit=unit))
+
+    async def claimed(self, unit: str = UNIT, reviewer: str = REVIEWER, set_key: str = "camau-2023-xa") -> None:
+        """Bring a dossier onto a reviewer's desk."""
+        await self.submitted(unit, set_key)
+        await self.done(self.act(reviewer, "claim", unit=unit))
+
+    async def passed(
+        self, unit: str = UNIT, reviewer: str = REVIEWER, set_key: str = "camau-2023-xa"
+    ) -> None:
+        """Bring a dossier through its review; the reviewer gives 5 points where an agency's figures are missing."""
+        await self.claimed(unit, reviewer, set_key)
+        for row in catalogue().sets[set_key].scored.indicators:
+            if row.declared_by != "unit":
+                body = points(row.code, "5")
+                await self.done(self.act(reviewer, "adjustments", body, unit=unit))
+        await self.done(self.act(reviewer, "pass", unit=unit))
+
+
+def points(indicator: str, given: str) -> Json:
+    """Return a decision that gives points."""
+    return {"indicator": indicator, "kind": "points", "points": given, "reason": "Theo hồ sơ kiểm chứng"}
+
+
+def return_body(**changes: Any) -> Json:
+    """Return a return for clarification until 2024-01-10."""
+    item = {"indicator": "1.1", "kind": "missing_evidence", "text": "Bổ sung quyết định"}
+    return {"reason": "Thiếu tài liệu", "due_on": "2024-01-10", "items": [item]} | changes
+
+
+async def photograph(session: AsyncSession, tables: MetaData = metadata) -> dict[str, list[Any]]:
+    """Return every row of every table, to show that nothing has changed."""
+    found: dict[str, list[Any]] = {}
+    for table in tables.sorted_tables:
+        rows = await session.execute(select(table).order_by(*table.primary_key))
+        found[table.name] = [tuple(row) for row in rows]
+    return found
