@@ -21,6 +21,9 @@ from app.evidence import routes as evidence
 from app.figures import routes as figures
 from app.lgsp import routes as lgsp
 from app.periods import routes as periods
+from app.results import public_routes
+from app.results import routes as results
+from app.results.public import PublishedRankings, RankingCache, listening
 from app.reviews import routes as reviews
 from app.submissions import routes as submissions
 from app.units import routes as units
@@ -38,9 +41,12 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
     own_database = database is None
     database = database or Database(settings.sqlalchemy_url, pool_size=settings.db_pool_size)
 
+    rankings = RankingCache()
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        yield
+        async with listening(database.engine.url, rankings):
+            yield
         if own_database:
             await database.close()
 
@@ -74,6 +80,10 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
         submissions.period_routes,
         submissions.routes,
         reviews.routes,
+        results.scope_routes,
+        results.submission_routes,
+        results.routes,
+        public_routes.routes,
         lgsp.routes,
         audit.routes,
         health.routes,
@@ -81,4 +91,5 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
         app.include_router(routes)
     describe(app)
     app.add_middleware(RequestContext, on_crash=handlers.on_crash)
+    app.add_middleware(PublishedRankings, cache=rankings)  # added last: it stands in front of everything
     return app

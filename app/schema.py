@@ -7,9 +7,23 @@ from app.core.db import Base
 from app.evidence import models as evidence
 from app.figures import models as figures
 from app.periods import models as periods
+from app.results import models as results
 from app.reviews import models as reviews
 from app.submissions import models as submissions
 from app.units import models as units
 
 metadata = Base.metadata
-__all__ = ["accounts", "audit", "catalogue", "evidence", "figures", "http", "metadata", "periods", "reviews", "submissions", "units"]
+__all__ = [
+    "accounts",
+    "audit",
+    "catalogue",
+    "evidence",
+    "figures",
+    "http",
+    "metadata",
+    "periods",
+    "results",
+    "reviews",
+    "submissions",
+    "units",
+]

@@ -10,9 +10,10 @@ from datetime import datetime
 import uvicorn
 from pydantic import ValidationError
 from rich.console import Console
+from sqlalchemy.exc import DBAPIError
 
 from app.accounts.first import DemoAccount, first_accounts
-from app.catalogue.actions import load_catalogue
+from app.catalogue.actions import VersionChanged, load_catalogue
 from app.core import log
 from app.core.config import SettingMissing, Settings
 from app.core.db import Database
@@ -40,7 +41,7 @@ def greet(settings: Settings, accounts: list[DemoAccount]) -> None:
     """Print where the service is, how to try it and how to stop it."""
     address = f"http://{settings.host}:{settings.port}"
     screen.print(f"\n[bold]DTI server[/bold]   {address}/api/v1")
-    screen.print(f"docs         {address}/docs  (works offline)   {address}/redoc")
+    screen.print(f"docs         {address}/docs   {address}/redoc   (both work offline)", soft_wrap=True)
     screen.print(f"health       {address}/healthz   {address}/readyz")
     if accounts:
         screen.print("\ndemo accounts (this embedded database only):")
@@ -50,32 +51,38 @@ def greet(settings: Settings, accounts: list[DemoAccount]) -> None:
 
 
 def run() -> int:
-    """Serve until a signal; return the exit status."""
+    """Serve until a signal; return the exit status (2: the settings or the database do not allow it)."""
     try:
         settings = Settings()
         settings.refuse_default_secrets()
-    except (SettingMissing, ValidationError) as error:
-        screen.print(f"[red]Not started:[/red] {error}")
+        log.configure(settings.log_level)
+        with ExitStack() as stack:
+            serve(settings, stack)
+    except (SettingMissing, ValidationError, EmbeddedPostgresError, VersionChanged) as error:
+        screen.print(f"[red]Not started:[/red] {error}", soft_wrap=True)
         return 2
-    log.configure(settings.log_level)
-    with ExitStack() as stack:
-        if settings.is_embedded:
-            screen.print("Starting the embedded PostgreSQL …")
-            try:
-                server = stack.enter_context(EmbeddedPostgres(settings.var_dir.absolute() / "postgres"))
-            except EmbeddedPostgresError as error:
-                screen.print(f"[red]Not started:[/red] {error}")
-                return 3
-            settings = settings.on_embedded(server.url)
-        screen.print("Migrating …")
-        upgrade(settings.sqlalchemy_url)
-        accounts = asyncio.run(prepare(settings, utc_now()))
-        greet(settings, accounts)
-        app = create_app(settings)
-        uvicorn.run(
-            app, host=settings.host, port=settings.port, log_config=None, access_log=False, server_header=False
+    except (OSError, DBAPIError) as error:
+        # The text of a driver's error can hold the address with its password.
+        screen.print(
+            f"[red]Not started:[/red] the database does not answer ({type(error).__name__})", soft_wrap=True
         )
+        return 2
     return 0
+
+
+def serve(settings: Settings, stack: ExitStack) -> None:
+    """Bring the database up to date and answer HTTP until a signal; the stack ends what was started."""
+    if settings.is_embedded:
+        screen.print("Starting the embedded PostgreSQL …")
+        server = stack.enter_context(EmbeddedPostgres(settings.var_dir.absolute() / "postgres"))
+        settings = settings.on_embedded(server.url)
+    screen.print("Migrating and loading …")
+    upgrade(settings.sqlalchemy_url)
+    greet(settings, asyncio.run(prepare(settings, utc_now())))
+    app = create_app(settings)
+    uvicorn.run(
+        app, host=settings.host, port=settings.port, log_config=None, access_log=False, server_header=False
+    )
 
 
 if __name__ == "__main__":

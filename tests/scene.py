@@ -1,16 +1,17 @@
 """A year to act in: an open period, dossiers filled with valid answers, and every row of the database to compare."""
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from functools import cache
 from typing import Any
 
 import httpx
-from sqlalchemy import MetaData, select
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.catalogue.files import catalogue
+from app.periods.rules import VIETNAM
 from app.scoring.model import Options
-from app.schema import metadata
 from tests.client import CheckedClient
 
 SETS = {"department": "camau-2023-so", "district": "camau-2023-huyen", "commune": "camau-2023-xa"}
@@ -175,10 +176,14 @@ def return_body(**changes: Any) -> Json:
     return {"reason": "Thiếu tài liệu", "due_on": "2024-01-10", "items": [item]} | changes
 
 
-async def photograph(session: AsyncSession, tables: MetaData = metadata) -> dict[str, list[Any]]:
-    """Return every row of every table, to show that nothing has changed."""
-    found: dict[str, list[Any]] = {}
-    for table in tables.sorted_tables:
-        rows = await session.execute(select(table).order_by(*table.primary_key))
-        found[table.name] = [tuple(row) for row in rows]
-    return found
+def local(instant: str) -> str:
+    """Return an instant of the API as the clock on the wall in Vietnam shows it."""
+    return datetime.fromisoformat(instant).astimezone(VIETNAM).strftime("%Y-%m-%d %H:%M:%S")
+
+
+async def photograph(session: AsyncSession) -> dict[str, list[str]]:
+    """Return every row of every table as text, to show that nothing has changed."""
+    names = await session.scalars(text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'"))
+    return {
+        name: list(await session.scalars(text(f'SELECT t::text FROM "{name}" t ORDER BY 1'))) for name in names.all()
+    }

@@ -293,6 +293,7 @@ async def create_service_account(
         created_at=now,
     )
     session.add(account)
+    await session.flush()
     await record(session, by, "service_account.create", account, now, after={"client_id": body.client_id})
     return account, secret
 

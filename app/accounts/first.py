@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import actions
 from app.accounts.models import ServiceAccount, User
-from app.accounts.passwords import hash_password
+from app.accounts.passwords import MAX_LENGTH, MIN_LENGTH, hash_password
 from app.accounts.permissions import Grant, Permission, Role
 from app.accounts.schemas import GrantIn, ServiceAccountIn, UserIn
 from app.core.audit import SYSTEM
@@ -61,13 +61,16 @@ async def first_accounts(session: AsyncSession, settings: Settings, now: datetim
 async def _create_administrator(session: AsyncSession, settings: Settings, now: datetime) -> None:
     if settings.initial_admin_password is None:
         raise SettingMissing("INITIAL_ADMIN_PASSWORD is missing: the database has no account yet")
+    password = settings.initial_admin_password.get_secret_value()
+    if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
+        raise SettingMissing(f"INITIAL_ADMIN_PASSWORD must have {MIN_LENGTH} to {MAX_LENGTH} characters")
     province = (await session.scalars(select(Unit.id).where(Unit.kind == UnitKind.PROVINCE))).first()
     assert province is not None, "units are loaded before accounts"
     body = UserIn(
         username="admin",
         full_name="Quản trị tỉnh",
         unit_id=province,
-        password=settings.initial_admin_password.get_secret_value(),
+        password=password,
         grants=[GrantIn(role=Role.PROVINCE_ADMIN, unit_id=province)],
     )
     await actions.create_user(session, body, by=SYSTEM, now=now)

@@ -115,6 +115,7 @@ class ServiceAccountOut(Schema):
     scopes: list[Permission]
     is_active: bool
     created_at: datetime
+    version: int = Field(description="the ETag is this number in quotes")
 
 
 class ServiceAccountCreated(ServiceAccountOut):

@@ -16,14 +16,8 @@ from app.evidence.content import declared_type, require_type
 from app.evidence.models import Document
 from app.evidence.rules import file_name_faults, tidy
 from app.evidence.schemas import DocumentPatch
-from app.periods.models import PeriodState
-from app.periods.queries import period_by_id
+from app.periods.queries import period_by_id, require_open
 from app.units.queries import UnitNotFound
-
-
-class PeriodNotOpen(Problem):
-    status, code = 409, "period_not_open"
-    title_vi, title_en = "Kỳ đánh giá chưa mở", "The period is not open"
 
 
 class FileTooLarge(Problem):
@@ -155,6 +149,4 @@ async def change(
 
 
 async def _require_open(session: AsyncSession, period_id: UUID) -> None:
-    period = await period_by_id(session, period_id)
-    if period.state is not PeriodState.OPEN:
-        raise PeriodNotOpen()
+    require_open(await period_by_id(session, period_id))

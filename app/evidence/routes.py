@@ -32,7 +32,7 @@ from app.core.vietnamese import searchable
 from app.evidence import actions, content, queries
 from app.evidence.models import Document
 from app.evidence.schemas import DocumentOut, DocumentPatch, Number, Title
-from app.periods.queries import PeriodNotFound
+from app.periods.queries import PeriodNotFound, PeriodNotOpen
 from app.units.queries import UnitNotFound
 
 CanRead = Annotated[Principal, Requires(Permission.EVIDENCE_READ)]
@@ -88,7 +88,7 @@ def _announced_bytes(request: Request) -> int:
     responses=problems(
         PeriodNotFound,
         UnitNotFound,
-        actions.PeriodNotOpen,
+        PeriodNotOpen,
         actions.FileTooLarge,
         actions.FileEmpty,
         content.FileTypeNotAllowed,
@@ -156,7 +156,7 @@ async def read_document(
 @routes.patch(
     "/{document_id}",
     response_model=DocumentOut,
-    responses=problems(queries.DocumentNotFound, PeriodNotFound, actions.PeriodNotOpen),
+    responses=problems(queries.DocumentNotFound, PeriodNotFound, PeriodNotOpen),
 )
 async def change_document(
     document_id: UUID,

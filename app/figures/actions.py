@@ -7,17 +7,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.permissions import Principal, Role
 from app.core.audit import record
-from app.core.problems import Fault, InvalidRequest, Problem
+from app.core.problems import Fault, InvalidRequest
 from app.figures import queries
+from app.figures.content import Read, read_rows
 from app.figures.models import OfficialFigure
-from app.figures.rules import Read, read_rows
 from app.figures.schemas import FiguresIn, GivenOut, GivenRow, Outcome
-from app.periods.models import Period, PeriodState
-
-
-class PeriodNotOpen(Problem):
-    status, code = 409, "period_not_open"
-    title_vi, title_en = "Kỳ đánh giá chưa mở", "The period is not open"
+from app.periods.models import Period
+from app.periods.queries import require_open
 
 
 async def give(
@@ -63,8 +59,7 @@ async def _open_period(session: AsyncSession, period_id: UUID) -> Period:
     if period is None:
         vi, en = "không có kỳ đánh giá này", "there is no such period"
         raise InvalidRequest(faults=[Fault("/period_id", "unknown_period", vi, en)])
-    if period.state is not PeriodState.OPEN:
-        raise PeriodNotOpen()
+    require_open(period)
     return period
 
 

@@ -11,7 +11,7 @@ from app.accounts.permissions import Permission, Principal
 from app.core.http import DbSession, Now, Page, PagingQuery, problems, router
 from app.figures import actions, queries
 from app.figures.schemas import FiguresIn, GivenOut, OfficialFigureOut
-from app.periods.queries import PeriodNotFound, period_by_id
+from app.periods.queries import PeriodNotFound, PeriodNotOpen, period_by_id
 
 CanGive = Annotated[Principal, Requires(Permission.FIGURE_GIVE)]
 CanRead = Annotated[Principal, Requires(Permission.FIGURE_READ)]
@@ -19,9 +19,7 @@ CanRead = Annotated[Principal, Requires(Permission.FIGURE_READ)]
 routes = router("/official-figures", "Số liệu chính thức · Official figures")
 
 
-@routes.post(
-    "", response_model=GivenOut, responses=problems(actions.PeriodNotOpen), dependencies=[Repeatable]
-)
+@routes.post("", response_model=GivenOut, responses=problems(PeriodNotOpen), dependencies=[Repeatable])
 async def give_figures(
     body: FiguresIn, request: Request, caller: CanGive, session: DbSession, now: Now
 ) -> GivenOut:

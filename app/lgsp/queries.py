@@ -9,8 +9,11 @@ from uuid import UUID
 from sqlalchemy import and_, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.lgsp.schemas import Counts, KindProgress, ProgressOut, ReviewerProgress
+from app.catalogue.models import PolicyRow
+from app.catalogue.queries import policy_file
+from app.lgsp.schemas import Counts, KindProgress, ProgressOut, ResultRow, ReviewerProgress
 from app.periods.queries import period_by_id
+from app.results.models import Result, ResultLine, ResultState
 from app.scoring.exact import shown
 from app.submissions.models import ReviewState, Submission
 from app.units.models import UnitKind
@@ -19,6 +22,8 @@ from app.units.queries import refs_on
 _WITH_UNIT = (ReviewState.DRAFT, ReviewState.RETURNED)
 _LATE = "late"
 _Tally = Counter[str]
+_SAME = ("year", "unit_kind", "decision_number", "decision_date", "sha256")
+_OF_LINE = ("unit_key", "gso_code", "unit_name", "is_ranked", "rank", "band")
 
 
 async def progress(session: AsyncSession, period_id: UUID, now: datetime) -> ProgressOut:
@@ -84,3 +89,38 @@ def _counts(tally: _Tally) -> dict[str, Any]:
 
 def _percent(part: int, whole: int) -> str:
     return shown(Fraction(100 * part, whole), 2) if whole else "0.00"
+
+
+async def published_rows(session: AsyncSession, period_id: UUID) -> list[ResultRow]:
+    """Return one row per unit of every result published in a period, in the order of the rankings.
+
+    Raises: PeriodNotFound.
+    """
+    await period_by_id(session, period_id)
+    lines = [getattr(ResultLine, name) for name in (*_OF_LINE, "total", "maximum", "dti")]
+    query = (
+        select(Result, PolicyRow, *lines)
+        .join(ResultLine, ResultLine.result_id == Result.id)
+        .join(PolicyRow, PolicyRow.id == Result.policy_id)
+        .where(Result.period_id == period_id, Result.state == ResultState.PUBLISHED)
+        .order_by(
+            Result.unit_kind, Result.scope_name, Result.id, ResultLine.rank.nulls_last(), ResultLine.unit_key
+        )
+    )
+    return [_row(*found) for found in await session.execute(query)]
+
+
+def _row(result: Result, policy: PolicyRow, *line: Any) -> ResultRow:
+    digits = policy_file(policy).digits
+    *described, total, maximum, dti = line
+    return ResultRow.model_validate(
+        {name: getattr(result, name) for name in _SAME}
+        | dict(zip(_OF_LINE, described, strict=True))
+        | {
+            "scope": result.scope_name,
+            "total": shown(Fraction(total), digits),
+            "maximum": shown(Fraction(maximum), digits),
+            "dti": None if dti is None else shown(Fraction(dti), digits),
+            "result_version": result.number,
+        }
+    )

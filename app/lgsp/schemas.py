@@ -1,6 +1,8 @@
 """Feeds for dashboards and other systems."""
 
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
 from uuid import UUID
 
 from pydantic import Field
@@ -44,3 +46,31 @@ class ProgressOut(Schema):
     whole: Counts
     kinds: list[KindProgress]
     reviewers: list[ReviewerProgress]
+
+
+class Format(StrEnum):
+    """How a feed is written."""
+
+    JSON = "json"
+    CSV = "csv"
+
+
+class ResultRow(Schema):
+    """A unit in a published result; points and percent are rounded for showing as the policy says."""
+
+    year: int
+    unit_kind: UnitKind
+    scope: str = Field(description="name of the ranking scope")
+    unit_key: str
+    gso_code: str | None
+    unit_name: str
+    is_ranked: bool
+    rank: int | None
+    total: Decimal = Field(description="points", examples=["412.50"])
+    maximum: Decimal = Field(description="points this unit could reach")
+    dti: Decimal | None = Field(description="percent")
+    band: str | None
+    decision_number: str | None
+    decision_date: date | None
+    result_version: int
+    sha256: str = Field(description="fingerprint of the whole result")

@@ -8,8 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.catalogue import queries as catalogue
 from app.catalogue.models import IndexSetRow
-from app.core.problems import NotFound
-from app.periods.models import CalendarDay, Period, PeriodSet
+from app.core.problems import NotFound, Problem
+from app.periods.models import CalendarDay, Period, PeriodSet, PeriodState
 from app.periods.rules import Calendar
 from app.periods.schemas import PeriodOut, PeriodSetOut
 
@@ -17,6 +17,20 @@ from app.periods.schemas import PeriodOut, PeriodSetOut
 class PeriodNotFound(NotFound):
     code = "period_not_found"
     title_vi, title_en = "Không tìm thấy kỳ đánh giá", "Period not found"
+
+
+class PeriodNotOpen(Problem):
+    status, code = 409, "period_not_open"
+    title_vi, title_en = "Kỳ đánh giá chưa mở", "The period is not open"
+
+
+def require_open(period: Period) -> None:
+    """Refuse work in a period that is not open.
+
+    Raises: PeriodNotOpen (409).
+    """
+    if period.state is not PeriodState.OPEN:
+        raise PeriodNotOpen()
 
 
 async def period_by_id(session: AsyncSession, period_id: UUID, *, lock: bool = False) -> Period:

@@ -155,7 +155,7 @@ def _head(dossier: Dossier) -> Document:
 def _line(head: Document, unit: UnitInput, scores: Scores, i: int, points: list[str]) -> Line:
     total, maximum, band = scores.total(i), scores.maximum(i), scores.band(i)
     dti = total / maximum * 100 if maximum else None
-    card = {
+    card: Document = {
         "points": points,
         "total": _written(*total.as_integer_ratio()),
         "maximum": _written(*maximum.as_integer_ratio()),

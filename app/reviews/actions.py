@@ -175,12 +175,15 @@ async def _undecided(session: AsyncSession, submission: Submission) -> list[Faul
     index_set = await _index_set(session, submission)
     answers = (await content_of(session, submission))["answers"]
     decisions = (await decisions_of(session, [submission.id])).get(submission.id, {})
-    official = (await official_of(session, [submission])).get(submission.unit_id, {})
+    given = {
+        (code, agency)
+        for code, agency, _ in (await official_of(session, [submission])).get(submission.unit_id, [])
+    }
     faults = []
     for indicator in index_set.indicators:
         if indicator.code in decisions and decisions[indicator.code][0] is not AdjustmentKind.AS_DECLARED:
             continue
-        if indicator.declared_by != "unit" and indicator.code not in official:
+        if indicator.declared_by != "unit" and (indicator.code, indicator.declared_by) not in given:
             vi, en = (
                 f"chờ số liệu của {indicator.declared_by}",
                 f"figures of {indicator.declared_by} are missing",

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.figures.models import OfficialFigure
@@ -15,7 +15,10 @@ from app.reviews.models import Adjustment, AdjustmentKind
 from app.scoring.engine import UnitInput
 from app.scoring.model import IndexSet
 from app.submissions.models import ReviewState, Revision, Submission
+from app.units.models import Unit
 
+# An indicator, the key of the agency, its answer.
+Official = tuple[str, str, dict[str, Any]]
 Decisions = dict[str, tuple[AdjustmentKind, dict[str, Any]]]
 
 
@@ -23,7 +26,7 @@ Decisions = dict[str, tuple[AdjustmentKind, dict[str, Any]]]
 class Dossier:
     """A dossier as finalization reads it. JSON stays text, so that a thread can take it apart.
 
-    `decisions` is [[indicator, kind, value], …] and `official` [[indicator, answer], …], the latest last.
+    `decisions` is [[indicator, kind, value], …] and `official` [[indicator, agency, answer], …], the latest last.
     """
 
     unit_id: UUID
@@ -43,19 +46,19 @@ def adopt(
     index_set: IndexSet,
     submission: Submission | Dossier,
     declared: dict[str, Any],
-    official: dict[str, Any],
+    official: list[Official],
     decisions: Decisions,
 ) -> UnitInput:
     """Return what is scored for one unit. Pure.
 
-    `official` holds the agencies' answers by indicator: they count only where the unit may not declare (ruling 20);
-    elsewhere the reviewer sees them beside the declared figure and adopts them by a decision. The latest decision of
-    an indicator comes before everything else.
+    `official` holds what agencies gave, the latest last. It counts only where that agency declares in the unit's place
+    (ruling 20); elsewhere the reviewer sees it beside the declared figure and adopts it by a decision. The latest
+    decision of an indicator comes before everything else.
     """
     answers = dict(declared)
-    for indicator in index_set.indicators:
-        if indicator.declared_by != "unit" and indicator.code in official:
-            answers[indicator.code] = official[indicator.code]
+    for code, agency, answer in official:
+        if code in index_set.by_code and index_set.by_code[code].declared_by == agency:
+            answers[code] = answer
     points: dict[str, Fraction] = {}
     not_applicable: set[str] = set()
     for code, (kind, value) in decisions.items():
@@ -87,21 +90,29 @@ async def decisions_of(session: AsyncSession, submission_ids: Sequence[UUID]) ->
     return found
 
 
-async def official_of(session: AsyncSession, submissions: Sequence[Submission]) -> dict[UUID, dict[str, Any]]:
-    """Return the agencies' latest answers per indicator, by unit."""
-    if not submissions:
-        return {}
+async def official_of(session: AsyncSession, submissions: Sequence[Submission]) -> dict[UUID, list[Official]]:
+    """Return what the agencies gave, in the order it came, by unit.
+
+    What comes after a dossier has passed counts only when its review is taken up again: passing settles the figures.
+    """
     query = (
-        select(OfficialFigure.unit_id, OfficialFigure.indicator_code, OfficialFigure.answer)
+        select(Submission.unit_id, OfficialFigure.indicator_code, Unit.key, OfficialFigure.answer)
+        .join(
+            OfficialFigure,
+            and_(
+                OfficialFigure.period_id == Submission.period_id, OfficialFigure.unit_id == Submission.unit_id
+            ),
+        )
+        .join(Unit, Unit.id == OfficialFigure.agency_unit_id)
         .where(
-            OfficialFigure.period_id == submissions[0].period_id,
-            OfficialFigure.unit_id.in_([s.unit_id for s in submissions]),
+            Submission.id.in_([s.id for s in submissions]),
+            or_(Submission.passed_at.is_(None), OfficialFigure.given_at <= Submission.passed_at),
         )
         .order_by(OfficialFigure.id)
     )
-    found: dict[UUID, dict[str, Any]] = {}
-    for unit_id, code, answer in (await session.execute(query)).all():
-        found.setdefault(unit_id, {})[code] = answer
+    found: dict[UUID, list[Official]] = {}
+    for unit_id, code, agency, answer in (await session.execute(query)).all():
+        found.setdefault(unit_id, []).append((code, agency, answer))
     return found
 
 
@@ -115,7 +126,7 @@ async def inputs_of(
     decisions = await decisions_of(session, [s.id for s in submissions])
     official = await official_of(session, submissions)
     return [
-        adopt(index_set, s, declared[s.id], official.get(s.unit_id, {}), decisions.get(s.id, {}))
+        adopt(index_set, s, declared[s.id], official.get(s.unit_id, []), decisions.get(s.id, {}))
         for s in submissions
     ]
 
@@ -128,8 +139,10 @@ SELECT s.unit_id, u.key,
        s.unit_name, s.is_ranked, s.state, r.number, r.content_hash, r.content ->> 'answers',
        (SELECT json_agg(json_build_array(a.indicator_code, a.kind, a.value) ORDER BY a.id)::text
           FROM adjustment a WHERE a.submission_id = s.id),
-       (SELECT json_agg(json_build_array(f.indicator_code, f.answer) ORDER BY f.id)::text
-          FROM official_figure f WHERE f.period_id = s.period_id AND f.unit_id = s.unit_id)
+       (SELECT json_agg(json_build_array(f.indicator_code, g.key, f.answer) ORDER BY f.id)::text
+          FROM official_figure f JOIN unit g ON g.id = f.agency_unit_id
+         WHERE f.period_id = s.period_id AND f.unit_id = s.unit_id
+           AND (s.passed_at IS NULL OR f.given_at <= s.passed_at))
   FROM submission s
   JOIN submission_revision r ON r.id = s.revision_id
   JOIN unit u ON u.id = s.unit_id
@@ -147,7 +160,7 @@ async def dossiers_of(session: AsyncSession, scope_id: UUID) -> list[Dossier]:
     raw = await (await session.connection()).get_raw_connection()
     assert raw.driver_connection is not None, "the connection is open"
     rows = await raw.driver_connection.fetch(_DOSSIERS, scope_id)
-    return [Dossier(*row[:5], ReviewState(row[5]), *row[6:]) for row in rows]
+    return [Dossier(*(*row[:5], ReviewState(row[5]), *row[6:])) for row in rows]
 
 
 def adopted(index_set: IndexSet, dossier: Dossier) -> UnitInput:
@@ -155,5 +168,5 @@ def adopted(index_set: IndexSet, dossier: Dossier) -> UnitInput:
     decisions = {
         code: (AdjustmentKind(kind), value) for code, kind, value in json.loads(dossier.decisions or "[]")
     }
-    official = dict(json.loads(dossier.official or "[]"))
+    official = [(code, agency, answer) for code, agency, answer in json.loads(dossier.official or "[]")]
     return adopt(index_set, dossier, json.loads(dossier.answers), official, decisions)

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.scoring.model import IndexSet, Indicator, Options, Ratio, Variable
-from app.scoring.rules import amount_of
 
 Answers = Mapping[str, Mapping[str, Any]]
 
@@ -91,6 +90,8 @@ def canonical(index_set: IndexSet, raw_answers: Mapping[str, Any]) -> dict[str, 
 
 def figure_of(value: object) -> tuple[int | str, None] | tuple[None, str]:
     """Read one figure: its canonical form (12, "12.5") and None, or None and the code of its fault."""
+    if type(value) is int and 0 <= value < 10**_DIGITS:
+        return value, None  # what nearly every figure is
     fault = _unreadable(value)
     match = None if fault else _NUMBER.fullmatch(str(value))
     if match is None:
@@ -192,7 +193,8 @@ def _in_figures(indicator: Indicator, figures: Mapping[Any, Any]) -> Iterator[Fa
             yield _fault("missing_variable", code, "figures", variable.key)
     if isinstance(rule, Ratio) and len(read) == len(rule.variables):
         judged = rule.full_if_zero is None or read[rule.full_if_zero] != 0
-        if judged and amount_of(rule, rule.numerator)(read) and not amount_of(rule, rule.denominator)(read):
+        # No figure is negative, and zero has one form (0): a sum is zero when all its terms are.
+        if judged and any(map(read.get, rule.numerator)) and not any(map(read.get, rule.denominator)):
             yield _fault("zero_denominator", code, "figures", rule.denominator[0])
 
 

@@ -184,10 +184,11 @@ async def save(
     require_allowed(by, submission, Action.EDIT, now)
     row = await catalogue.index_set_by_id(session, submission.index_set_id)
     file, index_set = catalogue.set_file(row), catalogue.scoring_set(row)
-    faults = contents.faults(patch, file, index_set) + await _evidence_faults(session, submission, patch)
+    raw = contents.raw_answers(patch)
+    faults = contents.faults(patch, raw, file, index_set) + await _evidence_faults(session, submission, patch)
     if faults:
         raise InvalidRequest(faults=faults)
-    new, before, changes = contents.changed(present, patch, index_set)
+    new, before, changes = contents.changed(present, patch, raw, index_set)
     if not changes:
         return present
     submission.revision_id, submission.revision_number = new_id(), submission.revision_number + 1

@@ -24,16 +24,16 @@ def content_hash(content: Content) -> str:
 
 
 def changed(
-    content: Content, patch: SubmissionPatch, index_set: IndexSet
+    content: Content, patch: SubmissionPatch, raw: dict[str, Any], index_set: IndexSet
 ) -> tuple[Content, Content, Content]:
     """Return the new content, and what was there before and after in the changed entries only.
 
-    The patch must have no faults. Answers are kept in canonical form.
+    The patch must have no faults; `raw` are its answers (`raw_answers`), kept in canonical form.
     """
     parts: dict[str, dict[str, Any]] = {
         "general_information": patch.general_information or {},
         "contacts": {k: v.model_dump() if v else None for k, v in (patch.contacts or {}).items()},
-        "answers": _canonical_answers(patch, index_set),
+        "answers": _canonical_answers(patch, raw, index_set),
     }
     new, before, after = {}, {}, {}
     for part, given in parts.items():
@@ -48,28 +48,24 @@ def changed(
 
 def raw_answers(patch: SubmissionPatch) -> dict[str, Any]:
     """Return the given answers as plain JSON, without absent fields; removals are left out."""
+    answers = patch.model_dump(mode="json", include={"answers"}, exclude_none=True).get("answers", {})
     return {
-        code: _plain(answer.model_dump(mode="json", exclude_none=True))
-        for code, answer in (patch.answers or {}).items()
+        code: {key: value for key, value in answer.items() if value not in (False, "", [])}
+        for code, answer in answers.items()
         if answer is not None
     }
 
 
-def _plain(answer: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in answer.items() if value not in (False, "", [])}
-
-
-def _canonical_answers(patch: SubmissionPatch, index_set: IndexSet) -> dict[str, Any]:
+def _canonical_answers(patch: SubmissionPatch, raw: dict[str, Any], index_set: IndexSet) -> dict[str, Any]:
     removed: dict[str, Any] = {code: None for code, answer in (patch.answers or {}).items() if answer is None}
-    return removed | answer_format.canonical(index_set, raw_answers(patch))
+    return removed | answer_format.canonical(index_set, raw)
 
 
-def faults(patch: SubmissionPatch, file: IndexSetFile, index_set: IndexSet) -> list[Fault]:
+def faults(
+    patch: SubmissionPatch, raw: dict[str, Any], file: IndexSetFile, index_set: IndexSet
+) -> list[Fault]:
     """Return everything wrong with a change: unknown rows, wrong kinds, impossible figures."""
-    found = [
-        Fault("/answers" + f.pointer, f.code, f.vi, f.en)
-        for f in answer_format.faults(index_set, raw_answers(patch))
-    ]
+    found = [Fault("/answers" + f.pointer, f.code, f.vi, f.en) for f in answer_format.faults(index_set, raw)]
     for code, answer in (patch.answers or {}).items():
         if answer is None and code not in index_set.by_code:
             found.append(_unknown("/answers", code))
@@ -115,10 +111,10 @@ def missing(
     items = []
     for line in scores.card(0).lines:
         indicator = index_set.by_code[line.code]
-        answer = content["answers"].get(line.code)
+        answer = content["answers"].get(line.code, {})
         if indicator.declared_by != "unit":
             continue
-        if answer is None:
+        if "no_answer" in line.warnings:
             items.append(("/answers/" + line.code, "no_answer", "chưa có câu trả lời", "no answer yet"))
         elif not (answer.get("evidence") or answer.get("note") or answer.get("not_applicable")) and (
             line.points is None or line.points > 0

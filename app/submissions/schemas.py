@@ -195,5 +195,6 @@ class ScopeOut(Schema):
     parent_id: UUID | None
     finalized_by_id: UUID
     name: str
+    version: int = Field(description="the ETag of the scope is this number in quotes")
     units: int
     passed: int

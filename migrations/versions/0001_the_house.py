@@ -263,6 +263,48 @@ def upgrade() -> None:
     sa.UniqueConstraint('token_hash', name=op.f('uq_refresh_token_token_hash'))
     )
     op.create_index(op.f('ix_refresh_token_session_id'), 'refresh_token', ['session_id'], unique=False)
+    op.create_table('result',
+    sa.Column('scope_id', sa.Uuid(), nullable=False),
+    sa.Column('period_id', sa.Uuid(), nullable=False),
+    sa.Column('number', sa.Integer(), nullable=False),
+    sa.Column('year', sa.Integer(), nullable=False),
+    sa.Column('unit_kind', sa.Enum('province', 'department', 'district', 'commune', 'agency', name='unitkind', native_enum=False, length=32), nullable=False),
+    sa.Column('scope_name', sa.String(), nullable=False),
+    sa.Column('overseen_by', postgresql.ARRAY(sa.Uuid()), nullable=False),
+    sa.Column('index_set_id', sa.Uuid(), nullable=False),
+    sa.Column('index_set_sha256', sa.String(), nullable=False),
+    sa.Column('policy_id', sa.Uuid(), nullable=False),
+    sa.Column('policy_sha256', sa.String(), nullable=False),
+    sa.Column('engine_version', sa.String(), nullable=False),
+    sa.Column('peers', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+    sa.Column('units', sa.Integer(), nullable=False),
+    sa.Column('sha256', sa.String(), nullable=False),
+    sa.Column('finalized_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('finalized_by', sa.Uuid(), nullable=False),
+    sa.Column('finalized_by_name', sa.String(), nullable=False),
+    sa.Column('reason', sa.String(), nullable=True),
+    sa.Column('state', sa.Enum('provisional', 'published', 'superseded', name='resultstate', native_enum=False, length=32), nullable=False),
+    sa.Column('decision_number', sa.String(), nullable=True),
+    sa.Column('decision_date', sa.Date(), nullable=True),
+    sa.Column('signer', sa.String(), nullable=True),
+    sa.Column('published_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('published_by', sa.Uuid(), nullable=True),
+    sa.Column('published_by_name', sa.String(), nullable=True),
+    sa.Column('superseded_by_id', sa.Uuid(), nullable=True),
+    sa.Column('ranking', sa.LargeBinary(), nullable=True),
+    sa.Column('ranking_gzip', sa.LargeBinary(), nullable=True),
+    sa.Column('ranking_etag', sa.String(), nullable=True),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.ForeignKeyConstraint(['index_set_id'], ['index_set.id'], name=op.f('fk_result_index_set_id_index_set')),
+    sa.ForeignKeyConstraint(['period_id'], ['period.id'], name=op.f('fk_result_period_id_period')),
+    sa.ForeignKeyConstraint(['policy_id'], ['policy.id'], name=op.f('fk_result_policy_id_policy')),
+    sa.ForeignKeyConstraint(['scope_id'], ['ranking_scope.id'], name=op.f('fk_result_scope_id_ranking_scope')),
+    sa.ForeignKeyConstraint(['superseded_by_id'], ['result.id'], name=op.f('fk_result_superseded_by_id_result')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_result')),
+    sa.UniqueConstraint('scope_id', 'number', name=op.f('uq_result_scope_id_number'))
+    )
+    op.create_index(op.f('ix_result_period_id'), 'result', ['period_id'], unique=False)
     op.create_table('submission',
     sa.Column('period_id', sa.Uuid(), nullable=False),
     sa.Column('unit_id', sa.Uuid(), nullable=False),
@@ -271,7 +313,7 @@ def upgrade() -> None:
     sa.Column('sort_key', sa.LargeBinary(), nullable=False),
     sa.Column('unit_kind', sa.Enum('province', 'department', 'district', 'commune', 'agency', name='unitkind', native_enum=False, length=32), nullable=False),
     sa.Column('is_ranked', sa.Boolean(), nullable=False),
-    sa.Column('path', postgresql.ARRAY(sa.UUID()), nullable=False),
+    sa.Column('path', postgresql.ARRAY(sa.Uuid()), nullable=False),
     sa.Column('reviewer_unit_id', sa.Uuid(), nullable=False),
     sa.Column('scope_id', sa.Uuid(), nullable=False),
     sa.Column('index_set_id', sa.Uuid(), nullable=False),
@@ -329,6 +371,25 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_clarification'))
     )
     op.create_index(op.f('ix_clarification_submission_id'), 'clarification', ['submission_id'], unique=False)
+    op.create_table('result_line',
+    sa.Column('result_id', sa.Uuid(), nullable=False),
+    sa.Column('unit_id', sa.Uuid(), nullable=False),
+    sa.Column('unit_key', sa.String(), nullable=False),
+    sa.Column('gso_code', sa.String(), nullable=True),
+    sa.Column('unit_name', sa.String(), nullable=False),
+    sa.Column('is_ranked', sa.Boolean(), nullable=False),
+    sa.Column('rank', sa.Integer(), nullable=True),
+    sa.Column('total', sa.String(), nullable=False),
+    sa.Column('maximum', sa.String(), nullable=False),
+    sa.Column('dti', sa.String(), nullable=True),
+    sa.Column('band', sa.String(), nullable=True),
+    sa.Column('document', sa.String(), nullable=False),
+    sa.Column('sha256', sa.String(), nullable=False),
+    sa.ForeignKeyConstraint(['result_id'], ['result.id'], name=op.f('fk_result_line_result_id_result')),
+    sa.ForeignKeyConstraint(['unit_id'], ['unit.id'], name=op.f('fk_result_line_unit_id_unit')),
+    sa.PrimaryKeyConstraint('result_id', 'unit_id', name=op.f('pk_result_line')),
+    postgresql_with={'toast_tuple_target': 8160}
+    )
     op.create_table('submission_revision',
     sa.Column('submission_id', sa.Uuid(), nullable=False),
     sa.Column('number', sa.Integer(), nullable=False),
@@ -349,6 +410,7 @@ def downgrade() -> None:
     """Bring the schema back."""
     # ### commands auto generated by Alembic - please adjust! ###
     op.drop_table('submission_revision')
+    op.drop_table('result_line')
     op.drop_index(op.f('ix_clarification_submission_id'), table_name='clarification')
     op.drop_table('clarification')
     op.drop_index('ix_adjustment_submission', table_name='adjustment')
@@ -357,6 +419,8 @@ def downgrade() -> None:
     op.drop_index(op.f('ix_submission_reviewer_unit_id'), table_name='submission')
     op.drop_index('ix_submission_path', table_name='submission', postgresql_using='gin')
     op.drop_table('submission')
+    op.drop_index(op.f('ix_result_period_id'), table_name='result')
+    op.drop_table('result')
     op.drop_index(op.f('ix_refresh_token_session_id'), table_name='refresh_token')
     op.drop_table('refresh_token')
     op.drop_index(op.f('ix_role_grant_user_id'), table_name='role_grant')

@@ -106,7 +106,7 @@ class Caller:
             if response.status_code != status or response.json().get("code") != code:
                 raise UnexpectedAnswer(response, f"{status} {code}")
             self._api.refusals[f"{status} {code}"] += 1
-        elif not response.is_success:
+        elif not response.is_success and response.status_code != 304:
             raise UnexpectedAnswer(response, "success")
         return response
 
@@ -143,9 +143,11 @@ class People:
             self._known[username] = Caller(self._api, username=username, password=self._password)
         return self._known[username]
 
-    def service(self) -> Caller:
-        """Return the service account that pushes an agency's figures."""
+    def giver(self, agency: str) -> Caller:
+        """Return who gives an agency's figures: its service account where it has one, else its people."""
         name, secret = self._service
+        if not name.endswith(agency):
+            return self[f"{agency}.agency"]
         if name not in self._known:
             self._known[name] = Caller(self._api, client_id=name, client_secret=secret)
         return self._known[name]

@@ -32,30 +32,33 @@ async def declare(world: World, unit: UnitBook) -> None:
     unit.answers = answers
     await _check_preview(world, unit)
     if is_first:
-        await reporter.call("POST", f"{path}/submit", if_match=unit.version, refused=(409, "approval_missing"))
+        await reporter.call(
+            "POST", f"{path}/submit", if_match=unit.version, refused=(409, "approval_missing")
+        )
     await hand_in(world, unit)
     if is_first:
         await _try_too_late(world, unit)
 
 
 def claimed_codes(unit: UnitBook) -> list[str]:
-    """Return what a unit without online public services claims does not apply to it (ruling 8).
+    """Return what a department without online public services claims does not apply to it (ruling 8).
 
-    The departments that are not ranked and the first of all claim every such indicator, the second one only the last.
+    Those that take no rank and one other claim every such indicator; one claims a single one, without ground.
     """
-    if unit.kind != "department" or not (unit.place <= 1 or not unit.is_ranked):
+    if unit.kind != "department" or not (is_claim_accepted(unit) or unit.place == 1):
         return []
     services = [
         row["code"]
         for row in unit.index_set.declared_by_unit
-        if row["rule"]["kind"] == "ratio" and ("DVCTT" in row["name"] or "hồ sơ xử lý trực tuyến" in row["name"])
+        if row["rule"]["kind"] == "ratio"
+        and ("DVCTT" in row["name"] or "hồ sơ xử lý trực tuyến" in row["name"])
     ]
-    return services[-1:] if unit.place == 1 and unit.is_ranked else services
+    return services if is_claim_accepted(unit) else services[-1:]
 
 
 def is_claim_accepted(unit: UnitBook) -> bool:
     """Answer whether the reviewer accepts the unit's claims."""
-    return unit.place == 0 or not unit.is_ranked
+    return unit.place == 2 or not unit.is_ranked
 
 
 def _complete(declarer: Declarer, row: Json) -> Json:
@@ -136,7 +139,9 @@ async def _try_too_early(world: World, unit: UnitBook, declarer: Declarer) -> No
     body = {"general_information": declarer.general_information()}
     await reporter.call("PATCH", path, if_match='"999"', json=body, refused=(412, "stale_version"))
     await reporter.call("PATCH", path, json=body, refused=(428, "if_match_missing"))
-    await reporter.call("POST", f"{path}/submit", if_match=unit.version, refused=(409, "submission_incomplete"))
+    await reporter.call(
+        "POST", f"{path}/submit", if_match=unit.version, refused=(409, "submission_incomplete")
+    )
     await reporter.call("POST", f"{path}/approve", if_match=unit.version, refused=(403, "not_permitted"))
     await world.people.public.call("GET", path, refused=(401, "not_authenticated"))
     stranger: Caller = world.reporter(world.units[1])

@@ -7,14 +7,16 @@ A unit has one `ability` (0..1) that draws its choices and ratios up or down, an
 import random
 import unicodedata
 from dataclasses import dataclass, field
-from typing import Any
 
-from scripts.journey.books import IndexSet, Json, UnitBook
+from scripts.journey.books import Json, UnitBook
 
 # What is counted, by words of its label, and how many of it: the first match decides (whole numbers; amounts in
 # million đồng).
 _SIZES = (
     ("chỉ đạo", 2, 9),
+    ("hệ thống thông tin", 1, 9),
+    ("dvctt", 8, 90),
+    ("thủ tục", 60, 240),
     ("dân số", 7_000, 24_000),
     ("người dân tham gia", 40, 900),
     ("dân trên địa bàn", 7_000, 24_000),
@@ -25,12 +27,12 @@ _SIZES = (
     ("văn bản phát hành", 400, 5_000),
     ("hồ sơ", 300, 6_000),
     ("bưu gửi", 500, 20_000),
-    ("doanh nghiệp", 15, 220),
+    ("doanh nghiệp nhỏ", 10, 60),
+    ("doanh nghiệp", 60, 220),
     ("máy", 18, 140),
     ("cán bộ", 20, 90),
     ("công chức", 20, 120),
     ("cbccvc", 20, 120),
-    ("hệ thống thông tin", 1, 9),
     ("nền tảng", 3, 14),
 )
 _OTHERWISE = (3, 24)
@@ -140,7 +142,7 @@ class Declarer:
         rule = row["rule"]
         machines = max(4, self.size(rule["variables"][1]["label"]))
         infected = self.rng.choice((0, 0, 1, 2, 3))
-        figures = {key: machines for key in rule["denominator"]} | {rule["numerator"][0]: infected}
+        figures = dict.fromkeys(rule["denominator"], machines) | {rule["numerator"][0]: infected}
         for variable in rule["variables"]:
             figures.setdefault(variable["key"], infected)
         if infected > 1:
@@ -207,5 +209,3 @@ def pdf(title: str, unit: UnitBook, number: int) -> bytes:
     head = b"xref\n0 %d\n0000000000 65535 f \n%s" % (len(objects) + 1, table)
     tail = b"trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, len(out))
     return out + head + tail
-
-

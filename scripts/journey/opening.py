@@ -31,12 +31,12 @@ async def open_year(world: World) -> None:
     await admin.call("POST", f"{path}/open", if_match='"999"', refused=(412, "stale_version"))
     opened = await admin.call("POST", f"{path}/open", if_match=prepared.headers["etag"])
     world.acts.update({"period.prepare": 1, "period.open": 1})
-    world.everywhere = opened.json()["submissions"]
     world.period = await admin.get(path)
     world.scopes = await admin.get(f"{path}/scopes")
     await _open_books(world, sets)
+    world.differences.same("dossiers created", len(world.everybody), opened.json()["submissions"])
     world.say(
-        f"Period [bold]{year}[/bold] is open: {world.everywhere} dossiers in {len(world.scopes)} ranking scopes, "
+        f"Period [bold]{year}[/bold] is open: {len(world.everybody)} dossiers in {len(world.scopes)} ranking scopes, "
         f"to be submitted before {world.period['submission_due_at']}; {len(world.units)} units take part."
     )
 
@@ -47,7 +47,9 @@ async def _open_books(world: World, set_keys: dict[str, str]) -> None:
         kind: IndexSet.of(await world.people.public.get(f"/index-sets/{key}"))
         for kind, key in set_keys.items()
     }
-    dossiers = {row["unit_id"]: row for row in await admin.pages("/submissions", period_id=world.period["id"])}
+    dossiers = {
+        row["unit_id"]: row for row in await admin.pages("/submissions", period_id=world.period["id"])
+    }
     units = {row["id"]: row for row in await admin.pages("/units", on=world.period["ends_on"])}
     measured = {unit_id for unit_id, row in units.items() if row["kind"] in sets}
     world.differences.same("units with a dossier", measured, set(dossiers))
@@ -56,9 +58,8 @@ async def _open_books(world: World, set_keys: dict[str, str]) -> None:
     for unit_id in sorted(measured, key=lambda one: str(units[one]["key"])):
         scope_id = dossiers[unit_id]["scope_id"]
         reviewer = _reviewer(units[unit_id], units, homes)
-        world.units.append(
-            _book(units[unit_id], dossiers[unit_id], units, sets, places[scope_id], reviewer)
-        )
+        book = _book(units[unit_id], dossiers[unit_id], units, sets, places[scope_id], reviewer)
+        world.everybody.append(book)
         places[scope_id] += 1
     _choose(world)
 
@@ -98,6 +99,6 @@ def _choose(world: World) -> None:
         scope["id"]: (0 if scope is first else order[scope["unit_kind"]], scope["units"], scope["name"])
         for scope in world.scopes
     }
-    world.units.sort(key=lambda unit: (places[unit.scope_id], unit.place))
     world.scopes.sort(key=lambda scope: places[scope["id"]])
-    world.units = world.units[: world.options.units]
+    ordered = sorted(world.everybody, key=lambda unit: (places[unit.scope_id], unit.place))
+    world.units = ordered[: world.options.units]

@@ -59,12 +59,16 @@ async def give_official_figures(world: World) -> None:
             figure = {"unit": {"key": unit.key}, "indicator": row["code"], **unit.official[row["code"]]}
             pushes.setdefault(row["declared_by"], []).append(figure)
     for agency, figures in pushes.items():
-        giver = world.people.service(agency)
+        giver = world.people.giver(agency)
         body = {"period_id": world.period["id"], "figures": figures}
         tried = await giver.call("POST", "/official-figures", json=body | {"dry_run": True})
         given = await giver.call("POST", "/official-figures", json=body)
         again = await giver.call("POST", "/official-figures", json=body)
-        for what, answer, created in (("tried", tried, len(figures)), ("given", given, len(figures)), ("again", again, 0)):
+        for what, answer, created in (
+            ("tried", tried, len(figures)),
+            ("given", given, len(figures)),
+            ("again", again, 0),
+        ):
             world.differences.same(f"official figures {what}", created, answer.json()["created"])
         world.acts["figure.give"] += len(figures)
         world.say(f"{agency} gave {len(figures)} official figures.")
@@ -86,7 +90,9 @@ async def review(world: World, unit: UnitBook) -> None:
     if unit.place % 7 == 4:
         await lower(world, unit, third)
         unit.take_back(third["code"])
-        await _adjust(world, unit, {"indicator": third["code"], "kind": "as_declared"}, "Đơn vị đã chứng minh.")
+        await _adjust(
+            world, unit, {"indicator": third["code"], "kind": "as_declared"}, "Đơn vị đã chứng minh."
+        )
     await pass_on(world, unit)
 
 
@@ -124,7 +130,9 @@ async def _decide_claim(world: World, unit: UnitBook, code: str) -> None:
     accepted = is_claim_accepted(unit)
     if accepted:
         unit.not_applicable.add(code)
-    reason = "Đúng: đơn vị không có DVCTT." if accepted else "Không đúng: đơn vị có phát sinh hồ sơ trực tuyến."
+    reason = (
+        "Đúng: đơn vị không có DVCTT." if accepted else "Không đúng: đơn vị có phát sinh hồ sơ trực tuyến."
+    )
     await _adjust(world, unit, {"indicator": code, "kind": "not_applicable", "accepted": accepted}, reason)
 
 
@@ -132,7 +140,9 @@ async def lower(world: World, unit: UnitBook, row: Json) -> None:
     """Put lower figures, or the worst choice, in place of the declared ones."""
     answer = lowered(row, unit.answers[row["code"]])
     unit.decided[row["code"]] = answer
-    await _adjust(world, unit, {"indicator": row["code"], "kind": "answer", **answer}, "Theo số liệu kiểm tra.")
+    await _adjust(
+        world, unit, {"indicator": row["code"], "kind": "answer", **answer}, "Theo số liệu kiểm tra."
+    )
 
 
 async def set_points(world: World, unit: UnitBook, row: Json, rng: Random) -> None:

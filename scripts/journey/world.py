@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from scripts.journey.books import Differences, Json, UnitBook
+from scripts.journey.books import Differences, Json, Result, UnitBook
 from scripts.journey.client import Api, Caller, People
 
 
@@ -34,11 +34,14 @@ class World:
     people: People
     screen: Console
     period: Json = field(default_factory=dict)
-    units: list[UnitBook] = field(default_factory=list)
+    everybody: list[UnitBook] = field(default_factory=list)  # all units of the period
+    units: list[UnitBook] = field(default_factory=list)  # those of them that take part
     scopes: list[Json] = field(default_factory=list)
-    everywhere: int = 0  # dossiers that opening created, whether or not they are part of the run
     acts: Counter[str] = field(default_factory=Counter)  # what the audit trail must hold, by action
-    rankings: list[Json] = field(default_factory=list)
+    results: dict[str, Result] = field(default_factory=dict)  # of the books, by key of the unit
+    places: dict[str, int | None] = field(default_factory=dict)
+    published: dict[str, Json] = field(default_factory=dict)  # rankings as the public reads them, by scope
+    corrected: int = 0
     differences: Differences = field(default_factory=Differences)
 
     def reporter(self, unit: UnitBook) -> Caller:
@@ -78,7 +81,12 @@ class World:
         Raises: the first failure; the others are given up.
         """
         places = asyncio.Semaphore(self.options.at_once)
-        columns = (TextColumn("{task.description:<34}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        columns = (
+            TextColumn("{task.description:<34}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+        )
         with Progress(*columns, console=self.screen) as progress:
             bar = progress.add_task(title, total=len(units))
 

@@ -118,16 +118,16 @@ async def test_a_store_that_cannot_be_written_is_reported_as_unavailable(tmp_pat
 
 
 @pytest.fixture
-def one_block_per_file() -> Iterator[None]:
-    """Let the operating system refuse files of more than one block."""
+def half_a_block_per_file() -> Iterator[None]:
+    """Let the operating system refuse files of more than half a block."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (BLOCK_BYTES, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (BLOCK_BYTES // 2, before[1]))
     yield
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-@pytest.mark.usefixtures("one_block_per_file")
-async def test_a_disk_that_refuses_in_the_middle_stops_the_upload_instead_of_blocking_it(
+@pytest.mark.usefixtures("half_a_block_per_file")
+async def test_a_disk_that_refuses_to_write_stops_the_upload_instead_of_blocking_it(
     tmp_path: Path,
 ) -> None:
     content = bytes(BLOCK_BYTES * (WAITING_BLOCKS + 8))

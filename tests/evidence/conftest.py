@@ -27,15 +27,19 @@ async def prepare_period(admin: CheckedClient) -> httpx.Response:
     return prepared
 
 
-@pytest.fixture
-async def period_id(as_user: LogIn) -> str:
-    """Give the open period."""
-    admin = await as_user("admin")
+async def open_period(admin: CheckedClient) -> httpx.Response:
+    """Prepare and open the assessment year 2023 and return the last answer."""
     prepared = await prepare_period(admin)
     url = f"/api/v1/periods/{prepared.json()['id']}/open"
     opened = await admin.post(url, headers={"If-Match": prepared.headers["etag"]})
     assert opened.status_code == 200, opened.text
-    return str(prepared.json()["id"])
+    return opened
+
+
+@pytest.fixture
+async def period_id(as_user: LogIn) -> str:
+    """Give the open period."""
+    return str((await open_period(await as_user("admin"))).json()["period_id"])
 
 
 @pytest.fixture

@@ -40,30 +40,30 @@ async def document_id(upload: Upload) -> str:
     return str(answer.json()["id"])
 
 
-@pytest.mark.parametrize("username", SEE_IT)
 async def test_the_unit_and_all_above_it_see_a_document(
-    as_user: LogIn, document_id: str, period_id: str, units: dict[str, UUID], username: str
+    as_user: LogIn, document_id: str, period_id: str, units: dict[str, UUID]
 ) -> None:
-    caller = await as_user(username)
-    assert (await caller.get(f"/api/v1/evidence/{document_id}")).json()["id"] == document_id
-    assert (await caller.get(f"/api/v1/evidence/{document_id}/content")).content == PDF
-    params = {"period_id": period_id, "unit_id": str(units["xa-31999"])}
-    page = (await caller.get("/api/v1/evidence", params=params)).json()
-    assert [row["id"] for row in page["items"]] == [document_id]
+    for username in SEE_IT:
+        caller = await as_user(username)
+        assert (await caller.get(f"/api/v1/evidence/{document_id}")).json()["id"] == document_id
+        assert (await caller.get(f"/api/v1/evidence/{document_id}/content")).content == PDF
+        params = {"period_id": period_id, "unit_id": str(units["xa-31999"])}
+        page = (await caller.get("/api/v1/evidence", params=params)).json()
+        assert [row["id"] for row in page["items"]] == [document_id]
 
 
-@pytest.mark.parametrize("username", SEE_NOTHING)
 async def test_nobody_else_finds_it(
-    as_user: LogIn, document_id: str, period_id: str, units: dict[str, UUID], username: str
+    as_user: LogIn, document_id: str, period_id: str, units: dict[str, UUID]
 ) -> None:
-    caller = await as_user(username)
-    params = {"period_id": period_id, "unit_id": str(units["xa-31999"])}
-    answers = [
-        await caller.get(f"/api/v1/evidence/{document_id}"),
-        await caller.get(f"/api/v1/evidence/{document_id}/content"),
-        await caller.get("/api/v1/evidence", params=params),
-    ]
-    assert [answer.status_code for answer in answers] == [404, 404, 404]
+    for username in SEE_NOTHING:
+        caller = await as_user(username)
+        params = {"period_id": period_id, "unit_id": str(units["xa-31999"])}
+        answers = [
+            await caller.get(f"/api/v1/evidence/{document_id}"),
+            await caller.get(f"/api/v1/evidence/{document_id}/content"),
+            await caller.get("/api/v1/evidence", params=params),
+        ]
+        assert [answer.status_code for answer in answers] == [404, 404, 404]
 
 
 async def test_a_role_without_the_permission_is_told_so(as_user: LogIn, document_id: str) -> None:
@@ -128,27 +128,25 @@ async def test_an_office_file_comes_back_byte_for_byte(upload: Upload, as_user: 
     assert answer.headers["content-length"] == str(len(DOCX))
 
 
-@pytest.mark.parametrize(
-    ("asked", "part"),
-    [("bytes=0-4", PDF[:5]), ("bytes=5-", PDF[5:]), ("bytes=-6", PDF[-6:]), ("bytes=3-9999", PDF[3:])],
-)
-async def test_a_part_of_a_document_can_be_asked_for(
-    as_user: LogIn, document_id: str, asked: str, part: bytes
-) -> None:
-    reporter = await as_user(REPORTER)
-    answer = await reporter.get(f"/api/v1/evidence/{document_id}/content", headers={"Range": asked})
-    assert answer.status_code == 206
-    assert answer.content == part
-    assert answer.headers["content-range"].endswith(f"/{len(PDF)}")
+async def test_a_part_of_a_document_can_be_asked_for(as_user: LogIn, document_id: str) -> None:
+    for asked, part in [
+        ("bytes=0-4", PDF[:5]),
+        ("bytes=5-", PDF[5:]),
+        ("bytes=-6", PDF[-6:]),
+        ("bytes=3-9999", PDF[3:]),
+    ]:
+        reporter = await as_user(REPORTER)
+        answer = await reporter.get(f"/api/v1/evidence/{document_id}/content", headers={"Range": asked})
+        assert answer.status_code == 206
+        assert answer.content == part
+        assert answer.headers["content-range"].endswith(f"/{len(PDF)}")
 
 
-@pytest.mark.parametrize("asked", ["bytes=9999-", "bytes=5-2", "pages=1-2"])
-async def test_a_part_that_is_not_there_is_refused_as_a_problem(
-    as_user: LogIn, document_id: str, asked: str
-) -> None:
-    reporter = await as_user(REPORTER)
-    answer = await reporter.get(f"/api/v1/evidence/{document_id}/content", headers={"Range": asked})
-    assert (answer.status_code, answer.json()["code"]) == (416, "range_not_satisfiable")
+async def test_a_part_that_is_not_there_is_refused_as_a_problem(as_user: LogIn, document_id: str) -> None:
+    for asked in ["bytes=9999-", "bytes=5-2", "pages=1-2"]:
+        reporter = await as_user(REPORTER)
+        answer = await reporter.get(f"/api/v1/evidence/{document_id}/content", headers={"Range": asked})
+        assert (answer.status_code, answer.json()["code"]) == (416, "range_not_satisfiable")
 
 
 async def test_a_document_whose_bytes_are_gone_says_so(
@@ -201,25 +199,21 @@ async def test_a_correction_needs_the_present_version(as_user: LogIn, document_i
     assert (await reporter.get(url)).json()["number"] is None
 
 
-@pytest.mark.parametrize(
-    "body", [{"title": ""}, {"title": "a\u202eb"}, {"number": 5}, {"file_name": "b.pdf"}]
-)
-async def test_a_correction_that_cannot_be_is_refused(
-    as_user: LogIn, document_id: str, body: dict[str, object]
-) -> None:
-    reporter = await as_user(REPORTER)
-    answer = await reporter.patch(f"/api/v1/evidence/{document_id}", json=body, headers={"If-Match": '"1"'})
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+async def test_a_correction_that_cannot_be_is_refused(as_user: LogIn, document_id: str) -> None:
+    for body in [{"title": ""}, {"title": "a\u202eb"}, {"number": 5}, {"file_name": "b.pdf"}]:
+        reporter = await as_user(REPORTER)
+        answer = await reporter.patch(
+            f"/api/v1/evidence/{document_id}", json=body, headers={"If-Match": '"1"'}
+        )
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
 
 
-@pytest.mark.parametrize(("username", "status"), [("xa-32002.reporter", 404), ("huyen-964.reviewer", 403)])
-async def test_only_the_unit_itself_corrects_its_documents(
-    as_user: LogIn, document_id: str, username: str, status: int
-) -> None:
-    caller = await as_user(username)
-    url = f"/api/v1/evidence/{document_id}"
-    answer = await caller.patch(url, json={"title": "x"}, headers={"If-Match": '"1"'})
-    assert answer.status_code == status
+async def test_only_the_unit_itself_corrects_its_documents(as_user: LogIn, document_id: str) -> None:
+    for username, status in [("xa-32002.reporter", 404), ("huyen-964.reviewer", 403)]:
+        caller = await as_user(username)
+        url = f"/api/v1/evidence/{document_id}"
+        answer = await caller.patch(url, json={"title": "x"}, headers={"If-Match": '"1"'})
+        assert answer.status_code == status
 
 
 async def test_a_document_can_be_cited_by_its_own_unit_in_its_own_period_only(

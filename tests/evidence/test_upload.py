@@ -20,7 +20,7 @@ from app.core.db import Database
 from app.evidence.models import Document
 from tests.conftest import Clock, LogIn, logged_in
 from tests.evidence import files
-from tests.evidence.conftest import REPORTER, Upload, prepare_period
+from tests.evidence.conftest import REPORTER, Upload, open_period, prepare_period
 from tests.evidence.files import DOCX, JPEG, PDF, PNG, XLSX, office, types_xml, zipped
 
 Stored = Callable[[], list[Path]]
@@ -45,23 +45,18 @@ async def refused(upload: Upload, stored: Stored, session: AsyncSession) -> Call
     return check
 
 
-@pytest.mark.parametrize(
-    ("file_name", "content", "media_type"),
-    [
+async def test_every_allowed_type_is_recognised_by_its_content(upload: Upload) -> None:
+    for file_name, content, media_type in [
         ("a.pdf", PDF, "application/pdf"),
         ("a.PNG", PNG, "image/png"),
         ("a.jpg", JPEG, "image/jpeg"),
         ("a.jpeg", JPEG, "image/jpeg"),
         ("a.docx", DOCX, "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
         ("a.b.xlsx", XLSX, "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
-    ],
-)
-async def test_every_allowed_type_is_recognised_by_its_content(
-    upload: Upload, file_name: str, content: bytes, media_type: str
-) -> None:
-    answer = await upload(content, file_name=file_name)
-    assert answer.status_code == 201, answer.text
-    assert answer.json()["media_type"] == media_type
+    ]:
+        answer = await upload(content, file_name=file_name)
+        assert answer.status_code == 201, answer.text
+        assert answer.json()["media_type"] == media_type
 
 
 async def test_an_upload_answers_with_what_was_stored_and_its_hash(
@@ -183,66 +178,47 @@ async def test_a_file_that_announces_less_than_it_brings_is_refused_on_the_way(
     await refused(413, "file_too_large", content=content, headers={"Content-Length": "10"})
 
 
-@pytest.mark.parametrize(
-    "content", [files.GIF, files.SVG, files.EXE, b"text", b"PK", zipped({"a.txt": b"a"})]
-)
-async def test_content_of_a_type_that_is_not_allowed_is_refused(
-    refused: Callable[..., Any], content: bytes
-) -> None:
-    problem = await refused(415, "file_type_not_allowed", content=content)
-    assert "application/pdf" in problem["allowed"]
+async def test_content_of_a_type_that_is_not_allowed_is_refused(refused: Callable[..., Any]) -> None:
+    for content in [files.GIF, files.SVG, files.EXE, b"text", b"PK", zipped({"a.txt": b"a"})]:
+        problem = await refused(415, "file_type_not_allowed", content=content)
+        assert "application/pdf" in problem["allowed"]
 
 
-@pytest.mark.parametrize(
-    "file_name", ["a.gif", "a.exe", "a.pdf.zip", "pdf", ".pdf", "a.docm", "a.xls", "a.svg"]
-)
-async def test_an_extension_that_is_not_allowed_is_refused(
-    refused: Callable[..., Any], file_name: str
-) -> None:
-    await refused(415, "file_type_not_allowed", file_name=file_name)
+async def test_an_extension_that_is_not_allowed_is_refused(refused: Callable[..., Any]) -> None:
+    for file_name in ["a.gif", "a.exe", "a.pdf.zip", "pdf", ".pdf", "a.docm", "a.xls", "a.svg"]:
+        await refused(415, "file_type_not_allowed", file_name=file_name)
 
 
-@pytest.mark.parametrize(
-    ("file_name", "content"), [("a.pdf", PNG), ("a.png", PDF), ("a.docx", XLSX), ("a.jpg", DOCX)]
-)
-async def test_an_extension_that_does_not_fit_the_content_is_refused(
-    refused: Callable[..., Any], file_name: str, content: bytes
-) -> None:
-    await refused(415, "file_name_mismatch", file_name=file_name, content=content)
+async def test_an_extension_that_does_not_fit_the_content_is_refused(refused: Callable[..., Any]) -> None:
+    for file_name, content in [("a.pdf", PNG), ("a.png", PDF), ("a.docx", XLSX), ("a.jpg", DOCX)]:
+        await refused(415, "file_name_mismatch", file_name=file_name, content=content)
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
+async def test_an_office_file_with_macros_is_refused(refused: Callable[..., Any]) -> None:
+    for content in [
         office(files.WORD, **{"word/vbaProject.bin": b"macro"}),
         office(files.WORD, "application/vnd.ms-office.vbaProject"),
         office(files.MACRO_WORD),
         office(files.SHEET, files.MACRO_SHEET),
-    ],
-)
-async def test_an_office_file_with_macros_is_refused(refused: Callable[..., Any], content: bytes) -> None:
-    await refused(415, "file_has_macros", file_name="a.docx", content=content)
+    ]:
+        await refused(415, "file_has_macros", file_name="a.docx", content=content)
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
+async def test_a_damaged_office_file_is_refused(refused: Callable[..., Any]) -> None:
+    for content in [
         DOCX[: len(DOCX) // 2],
         DOCX.replace(b"[Content_Types].xml", b"[Content_Types].xmm", 1),
         zipped({"[Content_Types].xml": b"<Types"}),
         zipped({"[Content_Types].xml": b'<!DOCTYPE x [<!ENTITY a "a">]>' + types_xml(files.WORD)}),
-    ],
-)
-async def test_a_damaged_office_file_is_refused(refused: Callable[..., Any], content: bytes) -> None:
-    await refused(422, "file_unreadable", file_name="a.docx", content=content)
+    ]:
+        await refused(422, "file_unreadable", file_name="a.docx", content=content)
 
 
 # --- the name -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("file_name", "code"),
-    [
+async def test_a_file_name_that_could_mislead_is_refused(refused: Callable[..., Any]) -> None:
+    for file_name, code in [
         ("../a.pdf", "file_name_has_path"),
         ("/etc/a.pdf", "file_name_has_path"),
         ("C:\\a.pdf", "file_name_has_path"),
@@ -256,13 +232,9 @@ async def test_a_damaged_office_file_is_refused(refused: Callable[..., Any], con
         ("a" * 4000 + ".pdf", "file_name_too_long"),
         ("", "file_name_empty"),
         ("..", "file_name_empty"),
-    ],
-)
-async def test_a_file_name_that_could_mislead_is_refused(
-    refused: Callable[..., Any], file_name: str, code: str
-) -> None:
-    problem = await refused(422, "invalid_request", file_name=file_name)
-    assert [(e["pointer"], e["code"]) for e in problem["errors"]] == [("query/file_name", code)]
+    ]:
+        problem = await refused(422, "invalid_request", file_name=file_name)
+        assert [(e["pointer"], e["code"]) for e in problem["errors"]] == [("query/file_name", code)]
 
 
 async def test_a_file_name_with_nul_is_refused(refused: Callable[..., Any]) -> None:
@@ -275,13 +247,9 @@ async def test_a_file_name_of_two_hundred_characters_is_kept(upload: Upload) -> 
     assert len(answer.json()["file_name"]) == 200
 
 
-@pytest.mark.parametrize(
-    "said", [{"title": ""}, {"title": "a" * 501}, {"title": "a\u202eb"}, {"number": "1\n2"}]
-)
-async def test_a_title_or_number_that_cannot_be_shown_is_refused(
-    refused: Callable[..., Any], said: dict[str, str]
-) -> None:
-    await refused(422, "invalid_request", **said)
+async def test_a_title_or_number_that_cannot_be_shown_is_refused(refused: Callable[..., Any]) -> None:
+    for said in [{"title": ""}, {"title": "a" * 501}, {"title": "a\u202eb"}, {"number": "1\n2"}]:
+        await refused(422, "invalid_request", **said)
 
 
 # --- who and when -------------------------------------------------------------------------------------------
@@ -292,9 +260,9 @@ async def test_an_upload_for_another_unit_finds_no_such_unit(refused: Callable[.
     await refused(404, "unit_not_found", unit="huyen-964")
 
 
-@pytest.mark.parametrize("username", ["reviewer", "xa-31999.leader", "so-tttt.agency", "auditor", "admin"])
-async def test_only_reporters_upload(refused: Callable[..., Any], username: str) -> None:
-    await refused(403, "not_permitted", by=username)
+async def test_only_reporters_upload(refused: Callable[..., Any]) -> None:
+    for username in ["reviewer", "xa-31999.leader", "so-tttt.agency", "auditor", "admin"]:
+        await refused(403, "not_permitted", by=username)
 
 
 async def test_nothing_is_uploaded_to_a_period_that_is_not_open(
@@ -361,14 +329,15 @@ async def test_a_client_that_goes_away_in_the_middle_leaves_nothing_behind(
     assert await documents(session) == 0
 
 
+async def open_period_in(app: FastAPI, clock: Clock) -> str:
+    async with await logged_in(app, clock, "admin") as admin:
+        return str((await open_period(admin)).json()["period_id"])
+
+
 async def test_a_slow_client_holds_no_connection_to_the_database(
     own_app: FastAPI, own_database: Database, clock: Clock, units: dict[str, UUID], stored: Stored
 ) -> None:
-    async with await logged_in(own_app, clock, "admin") as admin:
-        prepared = await prepare_period(admin)
-        period_id = prepared.json()["id"]
-        url = f"/api/v1/periods/{period_id}/open"
-        assert (await admin.post(url, headers={"If-Match": prepared.headers["etag"]})).status_code == 200
+    period_id = await open_period_in(own_app, clock)
     in_the_middle, go_on = asyncio.Event(), asyncio.Event()
 
     async def slowly() -> Any:
@@ -387,3 +356,23 @@ async def test_a_slow_client_holds_no_connection_to_the_database(
     assert held == 0
     assert answer.status_code == 201, answer.text
     assert len(stored()) == 1
+
+
+async def test_two_uploads_at_once_with_one_key_make_one_document(
+    own_app: FastAPI, own_database: Database, clock: Clock, units: dict[str, UUID], stored: Stored
+) -> None:
+    period_id = await open_period_in(own_app, clock)
+    params = {"period_id": period_id, "unit_id": str(units["xa-31999"]), "file_name": "a.pdf"}
+    headers = {"Idempotency-Key": uuid4().hex}
+    async with await logged_in(own_app, clock, REPORTER) as reporter:
+        answers = await asyncio.gather(
+            *(
+                reporter.post("/api/v1/evidence", params=params, content=PDF, headers=headers)
+                for _ in range(4)
+            )
+        )
+    assert [answer.status_code for answer in answers] == [201] * 4
+    assert len({answer.json()["id"] for answer in answers}) == 1
+    assert len(stored()) == 1
+    async with own_database.session() as session:
+        assert await documents(session) == 1

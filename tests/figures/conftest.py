@@ -13,7 +13,7 @@ from tests.figures.year import as_service, opened_year
 @pytest.fixture
 async def period_id(as_user: LogIn) -> str:
     """Give the id of an open year."""
-    return await opened_year(await as_user("admin"))
+    return await opened_year(as_user)
 
 
 @pytest.fixture

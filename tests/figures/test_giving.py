@@ -172,7 +172,7 @@ async def test_a_unit_reporter_may_not_give_figures(as_user: LogIn, period_id: s
 
 
 async def test_figures_wait_until_the_period_is_open(service: CheckedClient, as_user: LogIn) -> None:
-    period_id, _ = await prepared_year(await as_user("admin"))
+    period_id = await prepared_year(await as_user("admin"))
     answer = await service.post(URL, json=push(period_id, commune()))
     assert (answer.status_code, answer.json()["code"]) == (409, "period_not_open")
 

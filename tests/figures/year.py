@@ -1,4 +1,4 @@
-"""What the tests of figures and feeds start from: an open year and a service account that is logged in."""
+"""What the tests of figures and feeds start from: a year in preparation, the service account, a row of a push."""
 
 from typing import Any
 
@@ -6,24 +6,23 @@ from fastapi import FastAPI
 
 from app.accounts.first import DEMO_SERVICE, DEMO_SERVICE_SECRET
 from tests.client import CheckedClient
+from tests.scene import SETS, LogIn, Scene
 
-SETS = {"department": "camau-2023-so", "district": "camau-2023-huyen", "commune": "camau-2023-xa"}
 FIGURES = {"a": 20, "b": 25, "infected": 5}
 
 
-async def prepared_year(admin: CheckedClient, **sets: str) -> tuple[str, str]:
-    """Return the id and the ETag of a year that is not open yet."""
-    body = {"year": 2023, "guidance_on": "2023-12-15", "sets": sets or SETS}
+async def prepared_year(admin: CheckedClient) -> str:
+    """Return the id of a year that is not open yet."""
+    body = {"year": 2023, "guidance_on": "2023-12-15", "sets": SETS}
     answer = await admin.post("/api/v1/periods", json=body)
     assert answer.status_code == 201, answer.text
-    return answer.json()["id"], answer.headers["etag"]
+    period_id: str = answer.json()["id"]
+    return period_id
 
 
-async def opened_year(admin: CheckedClient, **sets: str) -> str:
+async def opened_year(log_in: LogIn, **how: Any) -> str:
     """Return the id of a year that is open."""
-    period_id, etag = await prepared_year(admin, **sets)
-    answer = await admin.post(f"/api/v1/periods/{period_id}/open", headers={"If-Match": etag})
-    assert answer.status_code == 200, answer.text
+    period_id: str = (await Scene.opened(log_in, **how)).period["id"]
     return period_id
 
 

@@ -1,17 +1,19 @@
 """One call tells dashboards how far a year is."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import select, update
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import event, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from app.submissions.models import ReviewState, Submission
 from app.units.models import Unit, UnitKind
 from tests.client import CheckedClient
 from tests.conftest import Clock, LogIn
-from tests.figures.year import as_service, opened_year
+from tests.figures.year import as_service, opened_year, prepared_year
+from tests.scene import SETS
 
 URL = "/api/v1/feeds/progress"
 NO_STATES = dict.fromkeys(ReviewState, 0)
@@ -20,7 +22,7 @@ NO_STATES = dict.fromkeys(ReviewState, 0)
 @pytest.fixture
 async def period_id(as_user: LogIn) -> str:
     """Give the id of an open year."""
-    return await opened_year(await as_user("admin"))
+    return await opened_year(as_user)
 
 
 async def put(session: AsyncSession, state: ReviewState, *keys: str) -> None:
@@ -95,11 +97,28 @@ async def test_a_returned_dossier_is_late_by_its_own_due_date(
 
 async def test_a_year_that_is_not_open_has_nothing_to_count(as_user: LogIn, clock: Clock) -> None:
     admin = await as_user("admin")
-    body = {"year": 2023, "guidance_on": "2023-12-15", "sets": {"commune": "camau-2023-xa"}}
-    draft = (await admin.post("/api/v1/periods", json=body)).json()["id"]
+    draft = await prepared_year(admin)
     shown = (await admin.get(URL, params={"period_id": draft})).json()
     assert (shown["whole"]["total"], shown["whole"]["passed_percent"]) == (0, "0.00")
     assert (shown["kinds"], shown["reviewers"]) == ([], [])
+
+
+async def test_more_units_and_reviewers_need_no_more_queries(
+    as_user: LogIn, connection: AsyncConnection
+) -> None:
+    admin, counts = await as_user("admin"), []
+    statements: list[str] = []
+
+    def note(*executed: Any) -> None:
+        statements.append(executed[2])
+
+    event.listen(connection.sync_connection, "before_cursor_execute", note)
+    for year, sets in ((2023, {"district": "camau-2023-huyen"}), (2024, SETS)):
+        period_id = await opened_year(as_user, year=year, guidance_on=f"{year}-12-15", sets=sets)
+        statements.clear()
+        assert (await admin.get(URL, params={"period_id": period_id})).status_code == 200
+        counts.append(len(statements))
+    assert counts[0] == counts[1]
 
 
 async def test_a_service_with_the_scope_reads_the_feed(

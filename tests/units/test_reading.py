@@ -1,5 +1,6 @@
 """Units over HTTP: the tree of a day, search, order and paging."""
 
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from app.core.vietnamese import sort_key
 from app.units.models import Unit
 from app.units.queries import unit_id_by_code
 from tests.client import CheckedClient
-from tests.conftest import LogIn
+from tests.conftest import Clock, LogIn
 from tests.scene import UNIT
 
 URL = "/api/v1/units"
@@ -53,9 +54,9 @@ async def test_districts_are_gone_on_the_day_after_their_last(as_user: LogIn) ->
     assert (await listed(caller, kind="department", on=NEXT_DAY))["total"] == 19
 
 
-async def test_today_is_the_day_in_vietnam(as_user: LogIn, clock: Any) -> None:
+async def test_today_is_the_day_in_vietnam(as_user: LogIn, clock: Clock) -> None:
+    clock.now = datetime(2025, 6, 30, 16, 59, 59, tzinfo=UTC)
     caller = await as_user("dashboard")
-    clock.now = clock.now.replace(year=2025, month=6, day=30, hour=16, minute=59, second=59)
     assert (await listed(caller, kind="district"))["total"] == 9
     clock.advance(seconds=1)
     assert (await listed(caller, kind="district"))["total"] == 0

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.catalogue.files import catalogue
-from app.figures.rules import Measured, givers, read_rows
+from app.figures.content import Measured, givers, read_rows
 from app.figures.schemas import FigureIn
 from app.units.models import Unit, UnitKind
 

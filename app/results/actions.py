@@ -1,0 +1,213 @@
+"""Finalizing a ranking scope and publishing its result."""
+
+import asyncio
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounts.permissions import Principal
+from app.catalogue.models import IndexSetRow, PolicyRow
+from app.core.audit import record
+from app.core.problems import Fault, Problem
+from app.periods.models import Period
+from app.results import publication, queries
+from app.results.models import Result, ResultState
+from app.results.schemas import PublishIn, SupersededBy
+from app.results.snapshot import Line, Snapshot, take
+from app.reviews.adopted import Dossier, dossiers_of
+from app.scoring.engine import ENGINE_VERSION
+from app.submissions.models import RankingScope, ReviewState
+
+FAULTS_SHOWN = 200
+# Written as absent, so that the answer can be made before anything is read back.
+_PUBLICATION = (
+    "decision_number",
+    "decision_date",
+    "signer",
+    "published_at",
+    "published_by",
+    "published_by_name",
+    "superseded_by_id",
+    "ranking",
+    "ranking_gzip",
+    "ranking_etag",
+)
+CHANNEL = "results"  # told of every publication, with the id of the result
+
+
+class ScopeNotReviewed(Problem):
+    status, code = 409, "scope_not_reviewed"
+    title_vi, title_en = "Còn hồ sơ chưa thẩm định xong", "Some dossiers have not passed their review"
+
+
+class NothingChanged(Problem):
+    status, code = 409, "nothing_changed"
+    title_vi, title_en = (
+        "Không có gì thay đổi so với lần chốt trước",
+        "Nothing has changed since it was finalized",
+    )
+
+
+class ReasonMissing(Problem):
+    status, code = 409, "reason_missing"
+    title_vi, title_en = "Chốt lại phải nêu lý do", "Finalizing again needs a reason"
+
+
+class NotPublishable(Problem):
+    status, code = 409, "not_publishable"
+    title_vi, title_en = (
+        "Chỉ công bố được phiên bản tạm thời mới nhất",
+        "Only the newest provisional version can be published",
+    )
+
+
+async def finalize(
+    session: AsyncSession,
+    scope: RankingScope,
+    overseers: list[UUID],
+    reason: str | None,
+    *,
+    by: Principal,
+    now: datetime,
+) -> Result:
+    """Score all dossiers of a locked scope and store what it came to, all or nothing (000:86, 000:89, ruling 11).
+
+    Raises: ScopeNotReviewed with every waiting unit, NothingChanged, ReasonMissing (all 409).
+    """
+    dossiers = await dossiers_of(session, scope.id)
+    require_reviewed(dossiers)
+    index_set, policy = await queries.measures_of(session, scope)
+    snapshot = await asyncio.to_thread(take, queries.basis_of(scope.id, index_set, policy), dossiers)
+    previous = await queries.newest_of(session, scope.id)
+    if previous is not None and previous.sha256 == snapshot.sha256:
+        raise NothingChanged(result_id=str(previous.id), number=previous.number)
+    if previous is not None and not reason:
+        raise ReasonMissing(
+            "Nêu lý do vì kết quả đã được chốt trước đó.", "Say why: the scope has been finalized before."
+        )
+    number = previous.number + 1 if previous else 1
+    period = await session.get_one(Period, scope.period_id)
+    why = reason if previous else None
+    result = _result(scope, period, overseers, index_set, policy, snapshot, number, why, by, now)
+    session.add(result)
+    scope.touch()
+    await session.flush()
+    if previous is not None and previous.state is ResultState.PROVISIONAL:
+        previous.state, previous.superseded_by_id = ResultState.SUPERSEDED, result.id
+        previous.touch()
+        await session.flush()
+    await _store(session, result.id, snapshot.lines)
+    known = {"number": number, "units": len(dossiers), "sha256": snapshot.sha256}
+    await record(session, by, "result.finalize", result, now, after=known, reason=result.reason)
+    return result
+
+
+def require_reviewed(dossiers: list[Dossier]) -> None:
+    """Refuse a scope with a dossier that has not passed.
+
+    Raises: ScopeNotReviewed (409).
+    """
+    waiting = [dossier for dossier in dossiers if dossier.state is not ReviewState.PASSED]
+    if waiting:
+        raise ScopeNotReviewed(
+            faults=[
+                Fault(
+                    f"/units/{dossier.unit_id}",
+                    dossier.state.value,
+                    f"{dossier.unit_name}: chưa thẩm định xong",
+                    f"{dossier.unit_name}: the review has not ended",
+                )
+                for dossier in waiting[:FAULTS_SHOWN]
+            ],
+            waiting=len(waiting),
+        )
+
+
+def _result(
+    scope: RankingScope,
+    period: Period,
+    overseers: list[UUID],
+    index_set: IndexSetRow,
+    policy: PolicyRow,
+    snapshot: Snapshot,
+    number: int,
+    reason: str | None,
+    by: Principal,
+    now: datetime,
+) -> Result:
+    return Result(
+        scope_id=scope.id,
+        period_id=scope.period_id,
+        number=number,
+        year=period.year,
+        unit_kind=scope.unit_kind,
+        scope_name=scope.name,
+        overseen_by=overseers,
+        index_set_id=index_set.id,
+        index_set_sha256=index_set.sha256,
+        policy_id=policy.id,
+        policy_sha256=policy.sha256,
+        engine_version=ENGINE_VERSION,
+        peers=snapshot.peers,
+        units=len(snapshot.lines),
+        sha256=snapshot.sha256,
+        finalized_at=now,
+        finalized_by=by.id,
+        finalized_by_name=by.name,
+        reason=reason,
+        state=ResultState.PROVISIONAL,
+        **dict.fromkeys(_PUBLICATION),
+    )
+
+
+async def _store(session: AsyncSession, result_id: UUID, lines: list[Line]) -> None:
+    raw = await (await session.connection()).get_raw_connection()
+    assert raw.driver_connection is not None, "the connection is open"
+    await raw.driver_connection.copy_records_to_table(
+        "result_line",
+        records=((result_id, *line) for line in lines),
+        columns=["result_id", *Line._fields],
+    )
+
+
+# --- publication --------------------------------------------------------------------------------------------
+
+
+async def publish(
+    session: AsyncSession, result: Result, decision: PublishIn, *, by: Principal, now: datetime
+) -> None:
+    """Publish the newest provisional version; the version published so far is superseded by it.
+
+    Raises: NotPublishable (409).
+    """
+    newest = await queries.newest_of(session, result.scope_id)
+    if newest is not result or result.state is not ResultState.PROVISIONAL:
+        raise NotPublishable(state=result.state.value)
+    earlier = await queries.published_of(session, result.scope_id)
+    result.state = ResultState.PUBLISHED
+    result.decision_number, result.decision_date = decision.decision_number, decision.decision_date
+    result.signer = decision.signer
+    result.published_at, result.published_by, result.published_by_name = now, by.id, by.name
+    await write_ranking(session, result, None)
+    result.touch()
+    if earlier is not None:
+        earlier.state, earlier.superseded_by_id = ResultState.SUPERSEDED, result.id
+        await write_ranking(session, earlier, SupersededBy.model_validate(result))
+        earlier.touch()
+        taken = {"superseded_by": str(result.id)}
+        await record(session, by, "result.supersede", earlier, now, after=taken, reason=result.reason)
+    said = {"number": result.number, **decision.model_dump(mode="json")}
+    await record(session, by, "result.publish", result, now, after=said, reason=result.reason)
+    await session.flush()
+    await session.execute(text("SELECT pg_notify(:channel, :id)"), {"channel": CHANNEL, "id": str(result.id)})
+
+
+async def write_ranking(session: AsyncSession, result: Result, superseded_by: SupersededBy | None) -> None:
+    """Write the bytes that the public reads from now on."""
+    lines = await queries.lines_of(session, result.id)
+    measures = await queries.measures_shown(session, result)
+    digits = (await queries.basis_of_result(session, result)).policy.digits
+    ready = await asyncio.to_thread(publication.ready, result, lines, measures, digits, superseded_by)
+    result.ranking, result.ranking_gzip, result.ranking_etag = ready.body, ready.gzipped, ready.etag

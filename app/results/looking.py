@@ -1,0 +1,114 @@
+"""Looking at results from several sides: a preview, one unit's scorecard, three kinds of points side by side."""
+
+import asyncio
+from collections import defaultdict
+from fractions import Fraction
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounts.permissions import Principal
+from app.results import queries
+from app.results.models import Result
+from app.results.publication import line_out
+from app.results.schemas import (
+    PointsLine,
+    PointsOut,
+    PointsSideBySide,
+    PreviewLine,
+    PreviewOut,
+    ReasonOut,
+    UnitResultOut,
+)
+from app.results.snapshot import Snapshot, card_of, take
+from app.reviews.adopted import dossiers_of
+from app.reviews.queries import adjustments_of, appraised_card
+from app.scoring.exact import exact, shown
+from app.submissions.actions import self_scores
+from app.submissions.models import RankingScope, ReviewState, Submission
+from app.submissions.queries import content_of
+from app.submissions.schemas import ScorecardOut
+
+
+async def preview(session: AsyncSession, scope: RankingScope) -> PreviewOut:
+    """Return what finalization would do now; nothing is scored while a dossier is missing."""
+    dossiers = await dossiers_of(session, scope.id)
+    waiting = [dossier.unit_id for dossier in dossiers if dossier.state is not ReviewState.PASSED]
+    newest = await queries.newest_of(session, scope.id)
+    snapshot: Snapshot | None = None
+    units = [
+        PreviewLine(unit_id=d.unit_id, unit_name=d.unit_name, is_ranked=d.is_ranked, state=d.state)
+        for d in dossiers
+    ]
+    if not waiting:
+        index_set, policy = await queries.measures_of(session, scope)
+        basis = queries.basis_of(scope.id, index_set, policy)
+        snapshot = await asyncio.to_thread(take, basis, dossiers)
+        for shown_line, line in zip(units, snapshot.lines, strict=True):
+            shown_line.total, shown_line.maximum, shown_line.rank = line.total, line.maximum, line.rank
+            shown_line.dti = line.dti
+            shown_line.dti_shown = line.dti and shown(Fraction(line.dti), basis.policy.digits)
+    return PreviewOut(
+        scope_id=scope.id,
+        scope_name=scope.name,
+        is_ready=not waiting,
+        would_change=snapshot is not None and (newest is None or newest.sha256 != snapshot.sha256),
+        next_number=newest.number + 1 if newest else 1,
+        waiting=waiting,
+        units=units,
+    )
+
+
+async def unit_result(session: AsyncSession, result: Result, unit_id: UUID, lang: str) -> UnitResultOut:
+    """Return one unit's scorecard in a result, explained in "vi" or "en".
+
+    Raises: ResultNotFound if the unit is not in it.
+    """
+    line, document = await queries.line_of(session, result.id, unit_id)
+    basis = await queries.basis_of_result(session, result)
+    card = card_of(basis, result.peers, document, lang)
+    return UnitResultOut(
+        result_id=result.id,
+        state=result.state,
+        number=result.number,
+        unit=line_out(line, basis.policy.digits),
+        scorecard=ScorecardOut.of(card, basis.policy.digits),
+    )
+
+
+async def side_by_side(session: AsyncSession, caller: Principal, submission: Submission) -> PointsSideBySide:
+    """Return the unit's own, the reviewer's and the final points of every indicator."""
+    scores = await self_scores(session, submission, await content_of(session, submission))
+    appraised = await appraised_card(session, submission)
+    reasons: defaultdict[str, list[ReasonOut]] = defaultdict(list)
+    for row in await adjustments_of(session, submission.id):
+        reasons[row.indicator_code].append(ReasonOut(kind=row.kind, reason=row.reason, made_at=row.made_at))
+    result = await queries.final_of(session, caller, submission)
+    final: list[Fraction | None] = [None] * len(appraised.lines)
+    rank = None
+    if result is not None:
+        line, document = await queries.line_of(session, result.id, submission.unit_id)
+        final, rank = [Fraction(text) for text in document["scorecard"]["points"]], line.rank
+    digits = scores.policy.digits
+    lines = []
+    for mine, theirs, last in zip(scores.card(0).lines, appraised.lines, final, strict=True):
+        counted = theirs.points if last is None else last
+        apart = None if counted is None or mine.points is None else counted - mine.points
+        lines.append(
+            PointsLine(
+                code=mine.code,
+                max_points=exact(theirs.max_points),
+                self_points=PointsOut.of(mine.points, digits),
+                appraised_points=PointsOut.of(theirs.points, digits),
+                final_points=PointsOut.of(last, digits),
+                difference=PointsOut.of(apart, digits),
+                adjustments=reasons[mine.code],
+            )
+        )
+    return PointsSideBySide(
+        submission_id=submission.id,
+        result_id=result.id if result else None,
+        result_state=result.state if result else None,
+        rank=rank,
+        lines=lines,
+    )

@@ -1,0 +1,229 @@
+"""Reading results: who may see which, and what they rest on."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import undefer
+
+from app.accounts.permissions import Permission, Principal, Reach
+from app.catalogue import queries as catalogue
+from app.catalogue.models import IndexSetRow, PolicyRow
+from app.core.http import Paging
+from app.core.problems import NotFound
+from app.periods.models import Period
+from app.results.models import Result, ResultLine, ResultState
+from app.results.schemas import MeasureOut, PublicYear, SupersededBy
+from app.results.snapshot import Basis, Document
+from app.submissions.models import RankingScope, Submission
+from app.submissions.queries import ScopeNotFound
+from app.units.models import UnitKind
+
+
+class ResultNotFound(NotFound):
+    """No such result, or none that the caller may see."""
+
+    code = "result_not_found"
+    title_vi, title_en = "Không tìm thấy kết quả", "Result not found"
+
+
+# --- scopes -------------------------------------------------------------------------------------------------
+
+
+async def scope_for(
+    session: AsyncSession, caller: Principal, scope_id: UUID, *, to_finalize: bool = False
+) -> tuple[RankingScope, list[UUID]]:
+    """Return a ranking scope the caller oversees, with the unit that finalizes it and all above that unit.
+
+    `to_finalize` asks for the right to finalize exactly this scope, and locks it against other writers.
+
+    Raises: ScopeNotFound.
+    """
+    query = select(RankingScope).where(RankingScope.id == scope_id)
+    scope = await session.scalar(query.with_for_update() if to_finalize else query)
+    path = await session.scalar(select(Submission.path).where(Submission.scope_id == scope_id).limit(1))
+    if scope is None or path is None:
+        raise ScopeNotFound()
+    overseers = path[path.index(scope.finalized_by_id) :]
+    if to_finalize:
+        is_theirs = caller.may(Permission.RESULT_FINALIZE, scope.finalized_by_id)
+    else:
+        is_theirs = not caller.units_reaching(Reach.SUBTREE).isdisjoint(overseers)
+    if not is_theirs:
+        raise ScopeNotFound()
+    return scope, overseers
+
+
+async def measures_of(session: AsyncSession, scope: RankingScope) -> tuple[IndexSetRow, PolicyRow]:
+    """Return the stored set and policy that a scope is measured by."""
+    query = select(Submission.index_set_id).where(Submission.scope_id == scope.id).limit(1)
+    index_set_id = (await session.scalars(query)).one()
+    period = await session.get_one(Period, scope.period_id)
+    return await session.get_one(IndexSetRow, index_set_id), await session.get_one(
+        PolicyRow, period.policy_id
+    )
+
+
+def basis_of(scope_id: UUID, index_set: IndexSetRow, policy: PolicyRow) -> Basis:
+    """Return a set and a policy as scoring takes them."""
+    return Basis(
+        scope_id,
+        catalogue.scoring_set(index_set),
+        index_set.sha256,
+        catalogue.scoring_policy(policy),
+        policy.sha256,
+    )
+
+
+async def newest_of(session: AsyncSession, scope_id: UUID) -> Result | None:
+    """Return the latest version of a scope's result."""
+    query = select(Result).where(Result.scope_id == scope_id).order_by(Result.number.desc()).limit(1)
+    return await session.scalar(query)
+
+
+async def published_of(session: AsyncSession, scope_id: UUID) -> Result | None:
+    """Return the version of a scope's result that is published now."""
+    return await session.scalar(select(Result).filter_by(scope_id=scope_id, state=ResultState.PUBLISHED))
+
+
+# --- results ------------------------------------------------------------------------------------------------
+
+
+def visible_to(caller: Principal) -> ColumnElement[bool]:
+    """Return the condition that a result was published, or that the caller oversees its scope."""
+    overseen = Result.overseen_by.overlap(list(caller.units_reaching(Reach.SUBTREE)))
+    return or_(Result.published_at.is_not(None), overseen)
+
+
+async def results_page(
+    session: AsyncSession, caller: Principal, paging: Paging, period_id: UUID | None
+) -> tuple[Sequence[Result], int]:
+    """Return one page of the results the caller may see, the latest year first, and how many there are."""
+    query = select(Result).where(visible_to(caller))
+    if period_id is not None:
+        query = query.where(Result.period_id == period_id)
+    total = await session.scalar(select(func.count()).select_from(query.subquery())) or 0
+    order = (Result.year.desc(), Result.unit_kind, Result.scope_name, Result.number.desc(), Result.id)
+    rows = await session.scalars(query.order_by(*order).offset(paging.offset).limit(paging.page_size))
+    return rows.all(), total
+
+
+async def result_for(session: AsyncSession, caller: Principal, result_id: UUID) -> Result:
+    """Return a result the caller may see.
+
+    Raises: ResultNotFound.
+    """
+    result = await session.scalar(select(Result).where(Result.id == result_id, visible_to(caller)))
+    if result is None:
+        raise ResultNotFound()
+    return result
+
+
+async def result_to_publish(session: AsyncSession, caller: Principal, result_id: UUID) -> Result:
+    """Return a result whose scope the caller signs for, its scope locked against other writers.
+
+    Raises: ResultNotFound.
+    """
+    scope_id = await session.scalar(select(Result.scope_id).where(Result.id == result_id))
+    scope = await session.get(RankingScope, scope_id, with_for_update=True) if scope_id else None
+    if scope is None or not caller.may(Permission.RESULT_PUBLISH, scope.finalized_by_id):
+        raise ResultNotFound()
+    return await session.get_one(Result, result_id, with_for_update=True)
+
+
+async def final_of(session: AsyncSession, caller: Principal, submission: Submission) -> Result | None:
+    """Return the result that holds for a dossier, as far as the caller may see one."""
+    query = (
+        select(Result)
+        .where(
+            Result.scope_id == submission.scope_id, Result.state != ResultState.SUPERSEDED, visible_to(caller)
+        )
+        .order_by(Result.number.desc())
+        .limit(1)
+    )
+    return await session.scalar(query)
+
+
+async def lines_of(session: AsyncSession, result_id: UUID) -> Sequence[ResultLine]:
+    """Return the lines of a result by unit id, without their documents."""
+    query = select(ResultLine).where(ResultLine.result_id == result_id).order_by(ResultLine.unit_id)
+    return (await session.scalars(query)).all()
+
+
+async def line_of(session: AsyncSession, result_id: UUID, unit_id: UUID) -> tuple[ResultLine, Document]:
+    """Return one unit's line and its document.
+
+    Raises: ResultNotFound if the unit is not in the result.
+    """
+    line = await session.get(ResultLine, (result_id, unit_id), options=[undefer(ResultLine.document)])
+    if line is None:
+        raise ResultNotFound()
+    document: Document = json.loads(line.document)
+    return line, document
+
+
+async def basis_of_result(session: AsyncSession, result: Result) -> Basis:
+    """Return what a result was measured by."""
+    index_set = await session.get_one(IndexSetRow, result.index_set_id)
+    return basis_of(result.scope_id, index_set, await session.get_one(PolicyRow, result.policy_id))
+
+
+async def superseder_of(session: AsyncSession, result: Result) -> SupersededBy | None:
+    """Return the version that took a result's place."""
+    if result.superseded_by_id is None:
+        return None
+    return SupersededBy.model_validate(await session.get_one(Result, result.superseded_by_id))
+
+
+async def measures_shown(session: AsyncSession, result: Result) -> tuple[MeasureOut, MeasureOut]:
+    """Return the set and the policy of a result as the public sees them."""
+    index_set = await session.get_one(IndexSetRow, result.index_set_id)
+    policy = await session.get_one(PolicyRow, result.policy_id)
+    return (
+        MeasureOut(key=index_set.key, version=index_set.set_version, sha256=index_set.sha256),
+        MeasureOut(key=policy.key, version=policy.policy_version, sha256=policy.sha256),
+    )
+
+
+# --- in public ----------------------------------------------------------------------------------------------
+
+
+async def published(session: AsyncSession, result_id: UUID, *columns: Any) -> Result:
+    """Return a result that was published, superseded or not, with some more of its columns.
+
+    Raises: ResultNotFound.
+    """
+    query = select(Result).where(Result.id == result_id, Result.published_at.is_not(None))
+    result = await session.scalar(query.options(*(undefer(column) for column in columns)))
+    if result is None:
+        raise ResultNotFound()
+    return result
+
+
+async def published_results(
+    session: AsyncSession, year: int | None, kind: UnitKind | None, *, superseded: bool
+) -> Sequence[Result]:
+    """Return the results that hold, and on request those they took the place of, the latest year first."""
+    query = select(Result).where(Result.published_at.is_not(None))
+    if not superseded:
+        query = query.where(Result.state == ResultState.PUBLISHED)
+    if year is not None:
+        query = query.where(Result.year == year)
+    if kind is not None:
+        query = query.where(Result.unit_kind == kind)
+    order = (Result.year.desc(), Result.unit_kind, Result.scope_name, Result.number.desc(), Result.id)
+    return (await session.scalars(query.order_by(*order).limit(1000))).all()
+
+
+async def published_years(session: AsyncSession) -> list[PublicYear]:
+    """Return the years with results that hold, the latest first."""
+    query = (
+        select(Result.year, func.count())
+        .where(Result.state == ResultState.PUBLISHED)
+        .group_by(Result.year)
+        .order_by(Result.year.desc())
+    )
+    return [PublicYear(year=year, results=count) for year, count in (await session.execute(query)).all()]

@@ -1,0 +1,142 @@
+"""Results over HTTP: previewing, finalizing, reading and publishing."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Response
+
+from app.accounts.auth import Repeatable, Requires
+from app.accounts.permissions import Permission, Principal
+from app.core.http import (
+    DbSession,
+    IfMatch,
+    Language,
+    Now,
+    Page,
+    PagingQuery,
+    problems,
+    require_version,
+    router,
+    set_etag,
+)
+from app.results import actions, looking, queries
+from app.results.publication import in_order
+from app.results.schemas import (
+    FinalizeIn,
+    PointsSideBySide,
+    PreviewOut,
+    PublishIn,
+    ResultDetailOut,
+    ResultOut,
+    UnitResultOut,
+)
+from app.submissions.queries import ScopeNotFound, SubmissionNotFound, whole_submission_for
+
+CanRead = Annotated[Principal, Requires(Permission.RESULT_READ)]
+CanReadDossiers = Annotated[Principal, Requires(Permission.SUBMISSION_READ, Permission.RESULT_READ)]
+CanFinalize = Annotated[Principal, Requires(Permission.RESULT_FINALIZE)]
+CanPublish = Annotated[Principal, Requires(Permission.RESULT_PUBLISH)]
+
+_TAG = "Kết quả · Results"
+routes = router("/results", _TAG)
+scope_routes = router("/scopes", _TAG)
+submission_routes = router("/submissions", _TAG)
+_FOUND = problems(queries.ResultNotFound)
+
+
+@scope_routes.get("/{scope_id}/preview", response_model=PreviewOut, responses=problems(ScopeNotFound))
+async def preview_scope(
+    scope_id: UUID, caller: CanRead, session: DbSession, response: Response
+) -> PreviewOut:
+    """Show what finalization would do now, or who is still missing; the ETag is that of the scope."""
+    scope, _ = await queries.scope_for(session, caller, scope_id)
+    set_etag(response, scope)
+    return await looking.preview(session, scope)
+
+
+@scope_routes.post(
+    "/{scope_id}/finalize",
+    response_model=ResultOut,
+    status_code=201,
+    responses=problems(
+        ScopeNotFound, actions.ScopeNotReviewed, actions.NothingChanged, actions.ReasonMissing
+    ),
+    dependencies=[Repeatable],
+)
+async def finalize_scope(
+    scope_id: UUID,
+    body: FinalizeIn,
+    if_match: IfMatch,
+    caller: CanFinalize,
+    session: DbSession,
+    now: Now,
+    response: Response,
+) -> ResultOut:
+    """Score and rank every unit of a scope and keep it for ever; If-Match is the ETag of the scope's preview."""
+    scope, overseers = await queries.scope_for(session, caller, scope_id, to_finalize=True)
+    require_version(scope, if_match)
+    result = await actions.finalize(session, scope, overseers, body.reason, by=caller, now=now)
+    set_etag(response, result)
+    return ResultOut.model_validate(result)
+
+
+@routes.get("", response_model=Page[ResultOut])
+async def list_results(
+    caller: CanRead, session: DbSession, paging: PagingQuery, period_id: UUID | None = None
+) -> Page[ResultOut]:
+    """List the results you may see: published ones, and those of the scopes you oversee."""
+    rows, total = await queries.results_page(session, caller, paging, period_id)
+    return Page[ResultOut].of([ResultOut.model_validate(row) for row in rows], total, paging)
+
+
+@routes.get("/{result_id}", response_model=ResultDetailOut, responses=_FOUND)
+async def read_result(
+    result_id: UUID, caller: CanRead, session: DbSession, response: Response
+) -> ResultDetailOut:
+    """Show a result with its ranking."""
+    result = await queries.result_for(session, caller, result_id)
+    set_etag(response, result)
+    digits = (await queries.basis_of_result(session, result)).policy.digits
+    lines = in_order(await queries.lines_of(session, result.id), digits)
+    return ResultDetailOut(**dict(ResultOut.model_validate(result)), lines=lines)
+
+
+@routes.get("/{result_id}/units/{unit_id}", response_model=UnitResultOut, responses=_FOUND)
+async def read_unit_result(
+    result_id: UUID, unit_id: UUID, caller: CanRead, session: DbSession, lang: Language
+) -> UnitResultOut:
+    """Show the points of one unit in a result with an explanation per indicator."""
+    result = await queries.result_for(session, caller, result_id)
+    return await looking.unit_result(session, result, unit_id, lang)
+
+
+@routes.post(
+    "/{result_id}/publish",
+    response_model=ResultOut,
+    responses=problems(queries.ResultNotFound, actions.NotPublishable),
+    dependencies=[Repeatable],
+)
+async def publish_result(
+    result_id: UUID,
+    body: PublishIn,
+    if_match: IfMatch,
+    caller: CanPublish,
+    session: DbSession,
+    now: Now,
+    response: Response,
+) -> ResultOut:
+    """Publish a result by a decision; the version published so far stays readable as superseded."""
+    result = await queries.result_to_publish(session, caller, result_id)
+    require_version(result, if_match)
+    await actions.publish(session, result, body, by=caller, now=now)
+    set_etag(response, result)
+    return ResultOut.model_validate(result)
+
+
+@submission_routes.get(
+    "/{submission_id}/points", response_model=PointsSideBySide, responses=problems(SubmissionNotFound)
+)
+async def read_points(submission_id: UUID, caller: CanReadDossiers, session: DbSession) -> PointsSideBySide:
+    """Show self, appraised and final points of a dossier side by side."""
+    submission = await whole_submission_for(session, caller, submission_id)
+    return await looking.side_by_side(session, caller, submission)

@@ -1,0 +1,218 @@
+"""Results as the API shows and takes them."""
+
+from datetime import date, datetime
+from fractions import Fraction
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field
+
+from app.core.http import Schema
+from app.results.models import ResultState
+from app.reviews.models import AdjustmentKind
+from app.scoring.exact import exact, shown
+from app.submissions.models import ReviewState
+from app.submissions.schemas import ScorecardOut
+from app.units.models import UnitKind
+
+_Line = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class FinalizeIn(Schema):
+    """Why the scope is finalized again; needed from the second version on."""
+
+    reason: str | None = Field(None, min_length=5, max_length=5000)
+
+
+class PublishIn(Schema):
+    """The decision that publishes the result (000:86, 000:89)."""
+
+    decision_number: _Line = Field(examples=["1072/QĐ-UBND"])
+    decision_date: date
+    signer: _Line = Field(description="who signs; never shown in public")
+
+
+class SupersededBy(Schema):
+    """The version that took this one's place, and why."""
+
+    id: UUID
+    number: int
+    reason: str | None
+
+
+class ResultOut(Schema):
+    """One version of the result of a ranking scope."""
+
+    id: UUID
+    scope_id: UUID
+    period_id: UUID
+    year: int
+    unit_kind: UnitKind
+    scope_name: str
+    number: int = Field(description="version: 1, 2, …")
+    state: ResultState
+    reason: str | None = Field(description="why there is another version")
+    units: int
+    index_set_sha256: str
+    policy_sha256: str
+    engine_version: str
+    sha256: str = Field(description="of the whole snapshot")
+    finalized_at: datetime
+    finalized_by_name: str
+    decision_number: str | None
+    decision_date: date | None
+    signer: str | None
+    published_at: datetime | None
+    published_by_name: str | None
+    superseded_by_id: UUID | None
+
+
+class LineOut(Schema):
+    """One unit in a result. Points and DTI are exact; `…_shown` are rounded half up."""
+
+    rank: int | None = Field(description="null: assessed, not ranked (000:39)")
+    unit_id: UUID
+    unit_key: str
+    gso_code: str | None
+    unit_name: str
+    total: str
+    total_shown: str
+    maximum: str
+    dti: str | None = Field(description="percent, exact")
+    dti_shown: str | None
+    band: str | None
+
+
+class ResultDetailOut(ResultOut):
+    """A result with its lines, those with a rank first."""
+
+    lines: list[LineOut]
+
+
+class UnitResultOut(Schema):
+    """One unit's scorecard in a result, with an explanation per indicator."""
+
+    result_id: UUID
+    state: ResultState
+    number: int
+    unit: LineOut
+    scorecard: ScorecardOut
+
+
+class PreviewLine(Schema):
+    """What finalization would give a unit now; empty while dossiers are missing."""
+
+    unit_id: UUID
+    unit_name: str
+    is_ranked: bool
+    state: ReviewState
+    total: str | None = None
+    maximum: str | None = None
+    dti: str | None = None
+    dti_shown: str | None = None
+    rank: int | None = None
+
+
+class PreviewOut(Schema):
+    """What finalization would do now."""
+
+    scope_id: UUID
+    scope_name: str
+    is_ready: bool = Field(description="every dossier has passed its review")
+    would_change: bool = Field(description="false: the latest version holds exactly this")
+    next_number: int
+    waiting: list[UUID] = Field(description="units whose dossiers have not passed")
+    units: list[PreviewLine]
+
+
+class PointsOut(Schema):
+    """Points, exact and as people see them."""
+
+    exact: str
+    shown: str
+
+    @classmethod
+    def of(cls, points: Fraction | None, digits: int) -> "PointsOut | None":
+        """Return points as the API shows them; a difference may be negative."""
+        if points is None:
+            return None
+        sign = "-" if points < 0 else ""
+        return cls(exact=sign + exact(abs(points)), shown=sign + shown(abs(points), digits))
+
+
+class ReasonOut(Schema):
+    """A decision of the reviewer on an indicator."""
+
+    kind: AdjustmentKind
+    reason: str
+    made_at: datetime
+
+
+class PointsLine(Schema):
+    """One indicator: the unit's own points, the reviewer's, and the final ones.
+
+    `difference` is final (while there is none: appraised) less self.
+    """
+
+    code: str
+    max_points: str
+    self_points: PointsOut | None = Field(description="null while they depend on other units")
+    appraised_points: PointsOut | None
+    final_points: PointsOut | None
+    difference: PointsOut | None
+    adjustments: list[ReasonOut]
+
+
+class PointsSideBySide(Schema):
+    """Self, appraised and final points; final ones only where the caller may see a result."""
+
+    submission_id: UUID
+    result_id: UUID | None
+    result_state: ResultState | None
+    rank: int | None
+    lines: list[PointsLine]
+
+
+# --- in public: units, never persons ------------------------------------------------------------------------
+
+
+class MeasureOut(Schema):
+    """The version of a set or policy that counted."""
+
+    key: str
+    version: int
+    sha256: str
+
+
+class PublishedOut(Schema):
+    """A published result."""
+
+    id: UUID
+    year: int
+    unit_kind: UnitKind
+    scope_name: str
+    number: int
+    state: ResultState
+    decision_number: str
+    decision_date: date
+    published_at: datetime
+    reason: str | None = Field(description="why this version corrects an earlier one")
+    sha256: str
+
+
+class PublicRankingOut(PublishedOut):
+    """A published ranking: ranked units in order, then those that are assessed without a rank."""
+
+    superseded_by: SupersededBy | None = Field(description="set: a newer version holds")
+    index_set: MeasureOut
+    policy: MeasureOut
+    engine_version: str
+    ranked: list[LineOut]
+    unranked: list[LineOut]
+
+
+class PublicYear(Schema):
+    """A year with published results."""
+
+    year: int
+    results: int

@@ -1,0 +1,87 @@
+"""The problem codes are a contract: unique, stable, titled in both languages, documented."""
+
+from fastapi import FastAPI
+
+from app.core.problems import all_problems
+
+# A code once published is never renamed or removed; add new ones here.
+CODES = {
+    "action_not_allowed": 409,
+    "approval_missing": 409,
+    "body_too_large": 413,
+    "body_unreadable": 400,
+    "conflict": 409,
+    "document_not_found": 404,
+    "file_empty": 422,
+    "file_has_macros": 415,
+    "file_name_mismatch": 415,
+    "file_too_large": 413,
+    "file_type_not_allowed": 415,
+    "file_unreadable": 422,
+    "idempotency_key_missing": 400,
+    "idempotency_key_reused": 409,
+    "if_match_missing": 428,
+    "index_set_not_found": 404,
+    "internal_error": 500,
+    "invalid_grant": 400,
+    "invalid_request": 422,
+    "method_not_allowed": 405,
+    "no_units": 409,
+    "not_authenticated": 401,
+    "not_found": 404,
+    "not_permitted": 403,
+    "not_publishable": 409,
+    "not_ready": 503,
+    "nothing_changed": 409,
+    "password_change_required": 403,
+    "period_already_open": 409,
+    "period_exists": 409,
+    "period_not_found": 404,
+    "period_not_open": 409,
+    "period_not_open": 409,
+    "range_not_satisfiable": 416,
+    "reason_missing": 409,
+    "result_not_found": 404,
+    "review_incomplete": 409,
+    "scope_not_found": 404,
+    "scope_not_reviewed": 409,
+    "service_account_not_found": 404,
+    "stale_version": 412,
+    "store_unavailable": 503,
+    "submission_incomplete": 409,
+    "submission_not_found": 404,
+    "unavailable": 503,
+    "unit_not_found": 404,
+    "upload_interrupted": 400,
+    "user_not_found": 404,
+    "username_taken": 409,
+}
+
+
+def test_every_problem_has_a_code_of_its_own_and_titles_in_both_languages(app: FastAPI) -> None:
+    problems = all_problems()
+    assert len({p.code for p in problems}) == len(problems)
+    for problem in problems:
+        assert problem.code == problem.code.lower() and " " not in problem.code
+        assert problem.title_vi != problem.title_en, problem.code
+        assert 400 <= problem.status < 600, problem.code
+
+
+def test_the_codes_are_the_published_ones(app: FastAPI) -> None:
+    assert {p.code: p.status for p in all_problems()} == CODES
+
+
+def test_every_code_is_in_the_document_with_both_titles(app: FastAPI) -> None:
+    problem = app.openapi()["components"]["schemas"]["Problem"]
+    assert set(problem["properties"]["code"]["enum"]) == set(CODES)
+    assert all(title["vi"] and title["en"] for title in problem["x-titles"].values())
+
+
+def test_every_operation_says_what_can_go_wrong(app: FastAPI) -> None:
+    for path, item in app.openapi()["paths"].items():
+        for method, operation in item.items():
+            for status, response in operation["responses"].items():
+                if int(status) >= 400:
+                    assert response["x-codes"], f"{method} {path} {status}"
+                    for code in response["x-codes"]:
+                        assert CODES[code] == int(status), f"{method} {path}: {code}"
