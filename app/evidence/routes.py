@@ -2,18 +2,15 @@
 
 import sys
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
-from urllib.parse import quote
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Query, Request, Response
-from fastapi.responses import FileResponse
+from fastapi import Query, Request, Response
 from starlette.requests import ClientDisconnect
-from starlette.types import Message, Receive, Scope, Send
 
 from app.accounts.auth import Requires
 from app.accounts.permissions import Permission, Principal
-from app.core.files import FileStore, StoreUnavailable
+from app.core.files import StoreUnavailable
 from app.core.http import (
     DbSession,
     IdempotencyKey,
@@ -28,8 +25,8 @@ from app.core.http import (
     set_etag,
 )
 from app.core.problems import Problem
-from app.core.vietnamese import searchable
 from app.evidence import actions, content, queries
+from app.evidence.download import ANY_FILE, DOWNLOAD, Download, Files, sent
 from app.evidence.models import Document
 from app.evidence.schemas import DocumentOut, DocumentPatch, Number, Title
 from app.periods.queries import PeriodNotFound, PeriodNotOpen
@@ -40,8 +37,6 @@ CanUpload = Annotated[Principal, Requires(Permission.EVIDENCE_UPLOAD)]
 
 routes = router("/evidence", "Tài liệu kiểm chứng · Evidence")
 _FOUND = problems(queries.DocumentNotFound)
-_BINARY = {"schema": {"type": "string", "format": "binary"}}
-_ANY_FILE = dict.fromkeys(sorted(set(content.BY_EXTENSION.values())), _BINARY)
 
 
 class UploadInterrupted(Problem):
@@ -49,20 +44,6 @@ class UploadInterrupted(Problem):
 
     status, code = 400, "upload_interrupted"
     title_vi, title_en = "Việc gửi tệp bị gián đoạn", "The upload was interrupted"
-
-
-class RangeNotSatisfiable(Problem):
-    status, code = 416, "range_not_satisfiable"
-    title_vi, title_en = "Khoảng byte không hợp lệ", "The range of bytes cannot be served"
-
-
-def get_files(request: Request) -> FileStore:
-    """Return the content store."""
-    files: FileStore = request.app.state.files
-    return files
-
-
-Files = Annotated[FileStore, Depends(get_files)]
 
 
 async def _chunks(request: Request) -> AsyncIterator[bytes]:
@@ -84,7 +65,7 @@ def _announced_bytes(request: Request) -> int:
     status_code=201,
     # The limit of the whole application is that of a JSON body; this room counts for itself, by its own setting.
     max_body_size=sys.maxsize,
-    openapi_extra={"requestBody": {"required": True, "content": _ANY_FILE}},
+    openapi_extra={"requestBody": {"required": True, "content": ANY_FILE}},
     responses=problems(
         PeriodNotFound,
         UnitNotFound,
@@ -178,47 +159,8 @@ async def change_document(
 # --- the bytes ----------------------------------------------------------------------------------------------
 
 
-class Download(FileResponse):
-    """A file with ranges; a range that cannot be served is a problem like any other, not plain text."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def checked(message: Message) -> None:
-            if message["type"] == "http.response.start" and message["status"] >= 400:
-                raise RangeNotSatisfiable()
-            await send(message)
-
-        await super().__call__(scope, receive, checked)
-
-
-def attachment(file_name: str) -> str:
-    """Return the Content-Disposition of a download: plain letters for old clients, the real name for all others.
-
-    Source: RFC 6266 section 5, RFC 8187.
-    """
-    plain = "".join(
-        c if c.isascii() and (c.isalnum() or c in " ._-()") else "_" for c in searchable(file_name)
-    )
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(file_name, safe='')}"
-
-
-_DOWNLOAD: dict[int | str, dict[str, Any]] = {
-    200: {"description": "the file", "content": _ANY_FILE},
-    206: {"description": "the asked-for part of it", "content": _ANY_FILE},
-    **problems(queries.DocumentNotFound, RangeNotSatisfiable, StoreUnavailable),
-}
-
-
-@routes.get("/{document_id}/content", response_class=Download, responses=_DOWNLOAD)
+@routes.get("/{document_id}/content", response_class=Download, responses=DOWNLOAD)
 async def download_document(document_id: UUID, caller: CanRead, session: DbSession, files: Files) -> Download:
     """Send the file as it was uploaded; parts of it by Range."""
     document = await queries.document_for(session, caller, document_id)
-    return Download(
-        files.path_of(document.sha256),
-        media_type=document.media_type,
-        headers={
-            "ETag": f'"{document.sha256}"',
-            "Content-Disposition": attachment(document.file_name),
-            "Content-Security-Policy": "default-src 'none'; sandbox",
-            "Cache-Control": "private, no-cache",
-        },
-    )
+    return sent(document, files)

@@ -13,6 +13,8 @@ from app.catalogue import queries as catalogue
 from app.core.http import Paging
 from app.core.problems import Lang, NotFound
 from app.core.vietnamese import searchable
+from app.evidence.models import Document
+from app.evidence.queries import DocumentNotFound
 from app.submissions.models import RankingScope, ReviewState, Revision, Submission
 from app.submissions.rules import DENIAL_TEXT, TRANSITIONS, Action, Denial, denial
 from app.submissions.schemas import AllowedAction, ApprovalOut, ScopeOut, SubmissionOut, SubmissionSummary
@@ -216,6 +218,25 @@ def _approval(submission: Submission) -> ApprovalOut | None:
         approved_at=submission.approved_at,
         is_current=submission.approved_hash == submission.content_hash,
     )
+
+
+async def cited_document(
+    session: AsyncSession, caller: Principal, submission_id: UUID, document_id: UUID
+) -> Document:
+    """Return a document that an indicator the caller may see cites: so agencies read what they verify.
+
+    Raises: SubmissionNotFound, DocumentNotFound.
+    """
+    submission, content = await dossier_for(session, caller, submission_id)
+    answers = content["answers"]
+    if not sees_all(caller, submission):
+        codes = (await verified_codes(session, caller))[submission.index_set_id]
+        answers = {code: answer for code, answer in answers.items() if code in codes}
+    cited = {one for answer in answers.values() for one in answer.get("evidence", [])}
+    document = await session.get(Document, document_id) if str(document_id) in cited else None
+    if document is None:
+        raise DocumentNotFound()
+    return document
 
 
 async def revisions_of(session: AsyncSession, submission: Submission) -> Sequence[Revision]:

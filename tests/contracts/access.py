@@ -69,6 +69,7 @@ ACCESS: dict[str, frozenset[Role]] = {
     "GET /api/v1/submissions/{submission_id}/scorecard": DOSSIER,
     "GET /api/v1/submissions/{submission_id}/revisions": DOSSIER,
     "GET /api/v1/submissions/{submission_id}/revisions/{number}": DOSSIER,
+    "GET /api/v1/submissions/{submission_id}/evidence/{document_id}": DOSSIER,
     "POST /api/v1/submissions/{submission_id}/approve": UNIT_LEADER,
     "POST /api/v1/submissions/{submission_id}/submit": REPORTER | UNIT_LEADER,
     "GET /api/v1/submissions/{submission_id}/review": DOSSIER,

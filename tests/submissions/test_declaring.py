@@ -221,7 +221,7 @@ async def test_the_preview_tells_nothing_of_the_peers(scene: Scene) -> None:
     before = None
     for other in (None, 1, 10**9):
         if other is not None:
-            await scene.done(scene.save({"answers": {"3.1": {"figures": {"a": other}}}}, "so-tu-phap"))
+            await scene.done(scene.save({"answers": {"3.1": {"figures": {"x": other}}}}, "so-tu-phap"))
         else:
             await scene.filled(**so)
         card = await scene.read("so-noi-vu", path="/scorecard")
