@@ -8,14 +8,14 @@ RUN python -m venv /srv/.venv \
 FROM python:3.12-slim
 ENV APP_ENV=production HOST=0.0.0.0 PORT=8000 VAR_DIR=/data PATH=/srv/.venv/bin:$PATH \
     PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
-RUN useradd --system --uid 10001 --home-dir /srv --shell /usr/sbin/nologin dti \
+RUN groupadd --system --gid 10001 dti && useradd --system --uid 10001 --gid 10001 --home-dir /srv --shell /usr/sbin/nologin dti \
  && install -d -o dti -g dti /data
 WORKDIR /srv
 COPY --from=build /srv/.venv /srv/.venv
 COPY alembic.ini ./
 COPY migrations ./migrations
 COPY app ./app
-USER dti
+USER 10001:10001
 VOLUME /data
 EXPOSE 8000
 STOPSIGNAL SIGTERM
