@@ -1,18 +1,24 @@
 """A year to act in: an open period, dossiers filled with valid answers, and every row of the database to compare."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import httpx
+import pytest
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from app.catalogue.files import catalogue
+from app.core.config import Settings
+from app.core.db import Database, new_id
+from app.core.embedded import EmbeddedPostgres
+from app.main import create_app
 from app.periods.rules import VIETNAM
 from app.scoring.model import Options
 from tests.client import CheckedClient
+from tests.conftest import Clock, _clone, logged_in
 
 SETS = {"department": "camau-2023-so", "district": "camau-2023-huyen", "commune": "camau-2023-xa"}
 UNIT = "xa-31999"  # Phường 9, Thành phố Cà Mau: the commune that most tests look at
@@ -148,7 +154,9 @@ class Scene:
         await self.done(self.act(f"{unit}.leader", "approve", unit=unit))
         await self.done(self.act(f"{unit}.reporter", "submit", unit=unit))
 
-    async def claimed(self, unit: str = UNIT, reviewer: str = REVIEWER, set_key: str = "camau-2023-xa") -> None:
+    async def claimed(
+        self, unit: str = UNIT, reviewer: str = REVIEWER, set_key: str = "camau-2023-xa"
+    ) -> None:
         """Bring a dossier onto a reviewer's desk."""
         await self.submitted(unit, set_key)
         await self.done(self.act(reviewer, "claim", unit=unit))
@@ -163,6 +171,36 @@ class Scene:
                 body = points(row.code, "5")
                 await self.done(self.act(reviewer, "adjustments", body, unit=unit))
         await self.done(self.act(reviewer, "pass", unit=unit))
+
+
+@pytest.fixture(scope="session")
+async def open_database(
+    server: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Database]:
+    """Hold a database in which the year 2023 was opened for good: tests begin there and roll back to it."""
+    held = Database(await _clone(server.url, f"open_{new_id().hex}", "dti_template"), is_local=True)
+    settings = Settings(var_dir=tmp_path_factory.mktemp("open")).on_embedded(server.url)
+    app, clock = create_app(settings, held, Clock()), Clock()
+    await Scene.opened(partial(logged_in, app, clock))
+    yield held
+    await held.close()
+
+
+@pytest.fixture
+async def connection(open_database: Database) -> AsyncIterator[AsyncConnection]:
+    """Hold one connection to the open year in a transaction that is rolled back after the test."""
+    async with open_database.engine.connect() as held:
+        outer = await held.begin()
+        yield held
+        if outer.is_active:
+            await outer.rollback()
+
+
+@pytest.fixture
+async def scene(as_user: LogIn) -> Scene:
+    """Give the open year 2023."""
+    admin = await as_user("admin")
+    return Scene(as_user, (await admin.get("/api/v1/periods")).json()[0])
 
 
 def points(indicator: str, given: str) -> Json:
@@ -185,5 +223,6 @@ async def photograph(session: AsyncSession) -> dict[str, list[str]]:
     """Return every row of every table as text, to show that nothing has changed."""
     names = await session.scalars(text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'"))
     return {
-        name: list(await session.scalars(text(f'SELECT t::text FROM "{name}" t ORDER BY 1'))) for name in names.all()
+        name: list(await session.scalars(text(f'SELECT t::text FROM "{name}" t ORDER BY 1')))
+        for name in names.all()
     }

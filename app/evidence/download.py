@@ -24,7 +24,7 @@ class RangeNotSatisfiable(Problem):
     title_vi, title_en = "Khoảng byte không hợp lệ", "The range of bytes cannot be served"
 
 
-def get_files(request: Request) -> FileStore:
+async def get_files(request: Request) -> FileStore:
     """Return the content store."""
     files: FileStore = request.app.state.files
     return files

@@ -8,7 +8,7 @@ from fastapi import Header, Response
 
 from app.accounts.auth import Repeatable, Requires
 from app.accounts.permissions import Permission, Principal
-from app.core.http import DbSession, IfMatch, Now, get_if_match, problems, require_version, router, set_etag
+from app.core.http import DbSession, IfMatch, Now, problems, require_version, router, set_etag, version_in
 from app.core.problems import PreconditionMissing, StaleVersion
 from app.periods import actions, queries
 from app.periods.schemas import CalendarDayIn, CalendarDayOut, PeriodIn, PeriodOut, PeriodPatch
@@ -100,7 +100,7 @@ async def correct_day(
     """Correct the calendar: an official swap of working days, or a holiday that is missing."""
     row = await queries.calendar_day(session, day)
     if row is not None:
-        require_version(row, get_if_match(if_match))
+        require_version(row, version_in(if_match))
     row = await actions.correct_day(session, row, day, body, by=caller, now=now)
     set_etag(response, row)
     return CalendarDayOut.model_validate(row)

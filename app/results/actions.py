@@ -1,7 +1,9 @@
 """Finalizing a ranking scope and publishing its result."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
@@ -15,10 +17,9 @@ from app.periods.models import Period
 from app.results import publication, queries
 from app.results.models import Result, ResultState
 from app.results.schemas import PublishIn, SupersededBy
-from app.results.snapshot import Line, Snapshot, take
-from app.reviews.adopted import Dossier, dossiers_of
+from app.results.snapshot import Line, Seen, Snapshot
 from app.scoring.engine import ENGINE_VERSION
-from app.submissions.models import RankingScope, ReviewState
+from app.submissions.models import RankingScope
 
 FAULTS_SHOWN = 200
 # Written as absent, so that the answer can be made before anything is read back.
@@ -76,10 +77,10 @@ async def finalize(
 
     Raises: ScopeNotReviewed with every waiting unit, NothingChanged, ReasonMissing (all 409).
     """
-    dossiers = await dossiers_of(session, scope.id)
-    require_reviewed(dossiers)
     index_set, policy = await queries.measures_of(session, scope)
-    snapshot = await asyncio.to_thread(take, queries.basis_of(scope.id, index_set, policy), dossiers)
+    taking, snapshot = await queries.taken(session, queries.basis_of(scope.id, index_set, policy))
+    if snapshot is None:
+        raise not_reviewed(taking.waiting)
     previous = await queries.newest_of(session, scope.id)
     if previous is not None and previous.sha256 == snapshot.sha256:
         raise NothingChanged(result_id=str(previous.id), number=previous.number)
@@ -99,30 +100,23 @@ async def finalize(
         previous.touch()
         await session.flush()
     await _store(session, result.id, snapshot.lines)
-    known = {"number": number, "units": len(dossiers), "sha256": snapshot.sha256}
+    known = {"number": number, "units": len(snapshot.lines), "sha256": snapshot.sha256}
     await record(session, by, "result.finalize", result, now, after=known, reason=result.reason)
     return result
 
 
-def require_reviewed(dossiers: list[Dossier]) -> None:
-    """Refuse a scope with a dossier that has not passed.
-
-    Raises: ScopeNotReviewed (409).
-    """
-    waiting = [dossier for dossier in dossiers if dossier.state is not ReviewState.PASSED]
-    if waiting:
-        raise ScopeNotReviewed(
-            faults=[
-                Fault(
-                    f"/units/{dossier.unit_id}",
-                    dossier.state.value,
-                    f"{dossier.unit_name}: chưa thẩm định xong",
-                    f"{dossier.unit_name}: the review has not ended",
-                )
-                for dossier in waiting[:FAULTS_SHOWN]
-            ],
-            waiting=len(waiting),
+def not_reviewed(waiting: list[Seen]) -> ScopeNotReviewed:
+    """Return the refusal that lists the waiting units, the first ones only if there are very many."""
+    faults = [
+        Fault(
+            f"/units/{one.unit_id}",
+            one.state.value,
+            f"{one.unit_name}: chưa thẩm định xong",
+            f"{one.unit_name}: the review has not ended",
         )
+        for one in waiting[:FAULTS_SHOWN]
+    ]
+    return ScopeNotReviewed(faults=faults, waiting=len(waiting))
 
 
 def _result(
@@ -167,9 +161,17 @@ async def _store(session: AsyncSession, result_id: UUID, lines: list[Line]) -> N
     assert raw.driver_connection is not None, "the connection is open"
     await raw.driver_connection.copy_records_to_table(
         "result_line",
-        records=((result_id, *line) for line in lines),
+        records=_records(result_id, lines),
         columns=["result_id", *Line._fields],
     )
+
+
+async def _records(result_id: UUID, lines: list[Line]) -> AsyncIterator[tuple[Any, ...]]:
+    """Give the rows to copy, and the event loop its turn: a fast socket alone would never make the driver wait."""
+    for i, line in enumerate(lines):
+        if i % 64 == 0:
+            await asyncio.sleep(0)
+        yield result_id, *line
 
 
 # --- publication --------------------------------------------------------------------------------------------

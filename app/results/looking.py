@@ -1,6 +1,5 @@
 """Looking at results from several sides: a preview, one unit's scorecard, three kinds of points side by side."""
 
-import asyncio
 from collections import defaultdict
 from fractions import Fraction
 from uuid import UUID
@@ -20,41 +19,32 @@ from app.results.schemas import (
     ReasonOut,
     UnitResultOut,
 )
-from app.results.snapshot import Snapshot, card_of, take
-from app.reviews.adopted import dossiers_of
+from app.results.snapshot import card_of
 from app.reviews.queries import adjustments_of, appraised_card
 from app.scoring.exact import exact, shown
 from app.submissions.actions import self_scores
-from app.submissions.models import RankingScope, ReviewState, Submission
+from app.submissions.models import RankingScope, Submission
 from app.submissions.queries import content_of
 from app.submissions.schemas import ScorecardOut
 
 
 async def preview(session: AsyncSession, scope: RankingScope) -> PreviewOut:
     """Return what finalization would do now; nothing is scored while a dossier is missing."""
-    dossiers = await dossiers_of(session, scope.id)
-    waiting = [dossier.unit_id for dossier in dossiers if dossier.state is not ReviewState.PASSED]
+    index_set, policy = await queries.measures_of(session, scope)
+    basis = queries.basis_of(scope.id, index_set, policy)
+    taking, snapshot = await queries.taken(session, basis)
     newest = await queries.newest_of(session, scope.id)
-    snapshot: Snapshot | None = None
-    units = [
-        PreviewLine(unit_id=d.unit_id, unit_name=d.unit_name, is_ranked=d.is_ranked, state=d.state)
-        for d in dossiers
-    ]
-    if not waiting:
-        index_set, policy = await queries.measures_of(session, scope)
-        basis = queries.basis_of(scope.id, index_set, policy)
-        snapshot = await asyncio.to_thread(take, basis, dossiers)
-        for shown_line, line in zip(units, snapshot.lines, strict=True):
-            shown_line.total, shown_line.maximum, shown_line.rank = line.total, line.maximum, line.rank
-            shown_line.dti = line.dti
-            shown_line.dti_shown = line.dti and shown(Fraction(line.dti), basis.policy.digits)
+    units = [PreviewLine.model_validate(one._asdict()) for one in taking.seen]
+    for unit, line in zip(units, snapshot.lines if snapshot else [], strict=False):
+        unit.total, unit.maximum, unit.dti, unit.rank = line.total, line.maximum, line.dti, line.rank
+        unit.dti_shown = line.dti and shown(Fraction(line.dti), basis.policy.digits)
     return PreviewOut(
         scope_id=scope.id,
         scope_name=scope.name,
-        is_ready=not waiting,
+        is_ready=snapshot is not None,
         would_change=snapshot is not None and (newest is None or newest.sha256 != snapshot.sha256),
         next_number=newest.number + 1 if newest else 1,
-        waiting=waiting,
+        waiting=[one.unit_id for one in taking.waiting],
         units=units,
     )
 

@@ -1,5 +1,6 @@
 """Reading results: who may see which, and what they rest on."""
 
+import asyncio
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -17,7 +18,8 @@ from app.core.problems import NotFound
 from app.periods.models import Period
 from app.results.models import Result, ResultLine, ResultState
 from app.results.schemas import MeasureOut, PublicYear, SupersededBy
-from app.results.snapshot import Basis, Document
+from app.results.snapshot import Basis, Document, Snapshot, Taking, not_collecting
+from app.reviews.adopted import dossiers_of
 from app.submissions.models import RankingScope, Submission
 from app.submissions.queries import ScopeNotFound
 from app.units.models import UnitKind
@@ -62,8 +64,9 @@ async def measures_of(session: AsyncSession, scope: RankingScope) -> tuple[Index
     query = select(Submission.index_set_id).where(Submission.scope_id == scope.id).limit(1)
     index_set_id = (await session.scalars(query)).one()
     period = await session.get_one(Period, scope.period_id)
-    return await session.get_one(IndexSetRow, index_set_id), await session.get_one(
-        PolicyRow, period.policy_id
+    return (
+        await catalogue.index_set_by_id(session, index_set_id),
+        await catalogue.policy_by_id(session, period.policy_id),
     )
 
 
@@ -76,6 +79,23 @@ def basis_of(scope_id: UUID, index_set: IndexSetRow, policy: PolicyRow) -> Basis
         catalogue.scoring_policy(policy),
         policy.sha256,
     )
+
+
+async def taken(session: AsyncSession, basis: Basis) -> tuple[Taking, Snapshot | None]:
+    """Read and score all dossiers of a scope as they are now; nothing is scored while one has not passed.
+
+    Threads do what takes long, one batch while the database makes the next, so that the event loop goes on.
+    """
+    taking = Taking(basis)
+    adding: asyncio.Future[None] | None = None
+    with not_collecting():
+        async for dossiers in dossiers_of(session, basis.scope_id):
+            if adding is not None:
+                await adding
+            adding = asyncio.ensure_future(asyncio.to_thread(taking.add, dossiers))
+        if adding is not None:
+            await adding
+        return taking, None if taking.waiting else await asyncio.to_thread(taking.finish)
 
 
 async def newest_of(session: AsyncSession, scope_id: UUID) -> Result | None:
@@ -167,8 +187,11 @@ async def line_of(session: AsyncSession, result_id: UUID, unit_id: UUID) -> tupl
 
 async def basis_of_result(session: AsyncSession, result: Result) -> Basis:
     """Return what a result was measured by."""
-    index_set = await session.get_one(IndexSetRow, result.index_set_id)
-    return basis_of(result.scope_id, index_set, await session.get_one(PolicyRow, result.policy_id))
+    return basis_of(
+        result.scope_id,
+        await catalogue.index_set_by_id(session, result.index_set_id),
+        await catalogue.policy_by_id(session, result.policy_id),
+    )
 
 
 async def superseder_of(session: AsyncSession, result: Result) -> SupersededBy | None:
@@ -180,8 +203,8 @@ async def superseder_of(session: AsyncSession, result: Result) -> SupersededBy |
 
 async def measures_shown(session: AsyncSession, result: Result) -> tuple[MeasureOut, MeasureOut]:
     """Return the set and the policy of a result as the public sees them."""
-    index_set = await session.get_one(IndexSetRow, result.index_set_id)
-    policy = await session.get_one(PolicyRow, result.policy_id)
+    index_set = await catalogue.index_set_by_id(session, result.index_set_id)
+    policy = await catalogue.policy_by_id(session, result.policy_id)
     return (
         MeasureOut(key=index_set.key, version=index_set.set_version, sha256=index_set.sha256),
         MeasureOut(key=policy.key, version=policy.policy_version, sha256=policy.sha256),

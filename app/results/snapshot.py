@@ -1,15 +1,19 @@
 """What a result stores: the inputs, scores and fingerprints of a scope. Pure; for threads, as it takes seconds.
 
-Canonical JSON: keys sorted, no spaces, UTF-8. A line's document:
+A line's document is JSON without spaces in UTF-8, its keys in this order:
     {"input": {"unit": {"id", "key", "gso", "name"}, "ranked", "revision": {"number", "content_hash"},
                "answers", "points", "not_applicable"},
      "scorecard": {"points": [exact text in the set's order], "total", "maximum", "dti", "rank", "band"}}
+Answers stand in the set's order, without the notes and evidence that never score; their figures in the order of
+jsonb, which depends on nothing but the keys. What differs in a byte differs in what was scored.
 A result's sha256 is over its header (scope, set, policy, engine, peers) and the lines' sha256 in the order of the
 units' ids, one per line of text.
 """
 
+import gc
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from hashlib import sha256
@@ -17,16 +21,15 @@ from math import gcd
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from pydantic_core import to_json
+
 from app.reviews.adopted import Dossier, adopted
-from app.scoring.cells import extremes_of, rows_of
+from app.scoring.cells import extremes_of, field_of, rows_of
 from app.scoring.engine import ENGINE_VERSION, Scorecard, Scores
 from app.scoring.exact import exact
 from app.scoring.model import IndexSet, Policy, UnitInput
 from app.scoring.rules import Extremes
-
-canonical = json.JSONEncoder(
-    ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False, check_circular=False
-).encode
+from app.submissions.models import ReviewState
 
 Document = dict[str, Any]
 
@@ -68,18 +71,42 @@ class Snapshot:
     sha256: str
 
 
-def take(basis: Basis, dossiers: Iterable[Dossier]) -> Snapshot:
-    """Score dossiers, given in the order of their units' ids.
+class Seen(NamedTuple):
+    """A dossier of the scope and whose turn it is with it."""
 
-    Raises: ValueError if a reviewer's points lie outside 0..maximum.
-    """
-    inputs: list[UnitInput] = []
-    heads: list[Document] = []
-    for dossier in dossiers:
-        unit = adopted(basis.index_set, dossier)
-        inputs.append(unit)
-        heads.append(_head(dossier))
-    return scored(basis, heads, inputs)
+    unit_id: UUID
+    unit_name: str
+    is_ranked: bool
+    state: ReviewState
+
+
+class Taking:
+    """A snapshot in the making: dossiers are added in the order of their units' ids."""
+
+    def __init__(self, basis: Basis) -> None:
+        self.basis = basis
+        self.seen: list[Seen] = []
+        self._inputs: list[UnitInput] = []
+        self._heads: list[Document] = []
+
+    @property
+    def waiting(self) -> list[Seen]:
+        """The dossiers that have not passed their review."""
+        return [one for one in self.seen if one.state is not ReviewState.PASSED]
+
+    def add(self, dossiers: Iterable[Dossier]) -> None:
+        """Take dossiers in; their JSON is read here."""
+        for dossier in dossiers:
+            self.seen.append(Seen(dossier.unit_id, dossier.unit_name, dossier.is_ranked, dossier.state))
+            self._inputs.append(adopted(self.basis.index_set, dossier))
+            self._heads.append(_head(dossier))
+
+    def finish(self) -> Snapshot:
+        """Score what was added, once.
+
+        Raises: ValueError if a reviewer's points lie outside 0..maximum.
+        """
+        return scored(self.basis, self._heads, self._inputs)
 
 
 def retake(basis: Basis, documents: Iterable[Document]) -> Snapshot:
@@ -104,28 +131,34 @@ def input_of(document: Document) -> UnitInput:
     )
 
 
-def scored(basis: Basis, heads: Sequence[Document], inputs: Sequence[UnitInput]) -> Snapshot:
-    """Score units; `heads` say who they are and which revision counted."""
+def scored(basis: Basis, heads: list[Document], inputs: list[UnitInput]) -> Snapshot:
+    """Score units; `heads` say who they are and which revision counted. Empties both lists."""
     extremes = extremes_of(basis.index_set, inputs)
     rows = rows_of(basis.index_set, basis.policy, inputs, extremes)
     scores = Scores(basis.index_set, basis.policy, inputs, rows, extremes)
+    fields = [(row.code, field_of(row)) for row in basis.index_set.indicators]
     lines = []
     for i, (head, unit, row) in enumerate(zip(heads, inputs, rows, strict=True)):
-        lines.append(_line(head, unit, scores, i, [_written(*cell) for cell in row]))
+        lines.append(_line(head, unit, scores, i, fields, [_written(*cell) for cell in row]))
     peers = {code: asdict(found) for code, found in extremes.items()}
+    # Freed one by one: to free a million objects at once would keep every other thread waiting.
+    for emptied in (rows, inputs, heads):
+        while emptied:
+            emptied.pop()
     return Snapshot(peers, lines, fingerprint(basis, peers, (line.sha256 for line in lines)))
 
 
 def fingerprint(basis: Basis, peers: Document, line_hashes: Iterable[str]) -> str:
     """Return the sha256 of a result."""
-    header = canonical(
+    header = json.dumps(
         {
             "scope": str(basis.scope_id),
             "index_set": basis.index_set_sha256,
             "policy": basis.policy_sha256,
             "engine": ENGINE_VERSION,
             "peers": peers,
-        }
+        },
+        sort_keys=True,
     )
     return sha256("\n".join([header, *line_hashes]).encode()).hexdigest()
 
@@ -152,7 +185,9 @@ def _head(dossier: Dossier) -> Document:
     }
 
 
-def _line(head: Document, unit: UnitInput, scores: Scores, i: int, points: list[str]) -> Line:
+def _line(
+    head: Document, unit: UnitInput, scores: Scores, i: int, fields: list[tuple[str, str]], points: list[str]
+) -> Line:
     total, maximum, band = scores.total(i), scores.maximum(i), scores.band(i)
     dti = total / maximum * 100 if maximum else None
     card: Document = {
@@ -163,14 +198,16 @@ def _line(head: Document, unit: UnitInput, scores: Scores, i: int, points: list[
         "rank": scores.rank(i),
         "band": band.key if band else None,
     }
-    stored = head | {
+    who = head["unit"]
+    stored = {
+        "unit": who,
         "ranked": unit.is_ranked,
-        "answers": unit.answers,
-        "points": {code: exact(decided) for code, decided in unit.points.items()},
+        "revision": head["revision"],
+        "answers": _scored_answers(unit.answers, fields),
+        "points": {code: exact(unit.points[code]) for code in sorted(unit.points)},
         "not_applicable": sorted(unit.not_applicable),
     }
-    document = canonical({"input": stored, "scorecard": card})
-    who = head["unit"]
+    document = to_json({"input": stored, "scorecard": card})
     return Line(
         UUID(who["id"]),
         who["key"],
@@ -182,9 +219,35 @@ def _line(head: Document, unit: UnitInput, scores: Scores, i: int, points: list[
         card["maximum"],
         card["dti"],
         card["band"],
-        document,
-        sha256(document.encode()).hexdigest(),
+        document.decode(),
+        sha256(document).hexdigest(),
     )
+
+
+def _scored_answers(answers: Mapping[str, Mapping[str, Any]], fields: list[tuple[str, str]]) -> Document:
+    """Return what scoring reads of the answers: the value of the rule's field, or the claim that there is none."""
+    found: Document = {}
+    for code, field in fields:
+        answer = answers.get(code)
+        if answer is not None:
+            value = answer.get(field)
+            found[code] = {"not_applicable": True} if value is None else {field: value}
+    return found
+
+
+@contextmanager
+def not_collecting() -> Iterator[None]:
+    """Keep the garbage collector from going through half a million new objects again and again.
+
+    It would find nothing, take longer than the scoring, and keep every other thread waiting each time.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _written(numerator: int, denominator: int) -> str:

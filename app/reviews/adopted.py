@@ -1,12 +1,12 @@
 """What counts: the declared answers, the agencies' figures in place of what units may not declare, the decisions."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 from uuid import UUID
 
+from pydantic_core import from_json
 from sqlalchemy import and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -19,6 +19,8 @@ from app.units.models import Unit
 
 # An indicator, the key of the agency, its answer.
 Official = tuple[str, str, dict[str, Any]]
+BATCH = 1024  # dossiers read at a time
+
 Decisions = dict[str, tuple[AdjustmentKind, dict[str, Any]]]
 
 
@@ -152,21 +154,23 @@ SELECT s.unit_id, u.key,
 """
 
 
-async def dossiers_of(session: AsyncSession, scope_id: UUID) -> list[Dossier]:
-    """Return all dossiers of a ranking scope in the order of the units' ids.
+async def dossiers_of(session: AsyncSession, scope_id: UUID) -> AsyncIterator[list[Dossier]]:
+    """Give all dossiers of a ranking scope in the order of the units' ids, in batches.
 
     Through the driver itself: thousands of rows of JSON would keep the event loop busy for a second.
     """
     raw = await (await session.connection()).get_raw_connection()
     assert raw.driver_connection is not None, "the connection is open"
-    rows = await raw.driver_connection.fetch(_DOSSIERS, scope_id)
-    return [Dossier(*(*row[:5], ReviewState(row[5]), *row[6:])) for row in rows]
+    cursor = await raw.driver_connection.cursor(_DOSSIERS, scope_id)
+    while rows := await cursor.fetch(BATCH):
+        yield [Dossier(*(*row[:5], ReviewState(row[5]), *row[6:])) for row in rows]
 
 
 def adopted(index_set: IndexSet, dossier: Dossier) -> UnitInput:
     """Return what is scored for a dossier. Pure."""
     decisions = {
-        code: (AdjustmentKind(kind), value) for code, kind, value in json.loads(dossier.decisions or "[]")
+        code: (AdjustmentKind(kind), value) for code, kind, value in from_json(dossier.decisions or "[]")
     }
-    official = [(code, agency, answer) for code, agency, answer in json.loads(dossier.official or "[]")]
-    return adopt(index_set, dossier, json.loads(dossier.answers), official, decisions)
+    official: list[Official] = from_json(dossier.official or "[]")
+    declared = from_json(dossier.answers, cache_strings="keys")
+    return adopt(index_set, dossier, declared, official, decisions)

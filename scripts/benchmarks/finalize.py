@@ -44,6 +44,7 @@ from app.units.models import Unit, UnitKind, UnitVersion
 
 SET = "camau-2023-xa"
 SIZES = {111: 7, 10_600: 3}  # units and how often each is measured
+AGENCY = "so-tttt"  # gives the figures of 5.4
 SEED = 2023
 NOW = datetime(2024, 1, 20, tzinfo=UTC)
 
@@ -108,7 +109,8 @@ async def _fill(database: Database, units: int) -> tuple[UUID, Principal]:
 
 
 async def _units(session: AsyncSession, count: int) -> UUID:
-    made = [Unit(key="quoc-gia", kind=UnitKind.PROVINCE, is_ranked=False, exists_from=date(2021, 1, 1))]
+    kinds = {"quoc-gia": UnitKind.PROVINCE, AGENCY: UnitKind.AGENCY}
+    made = [Unit(key=k, kind=v, is_ranked=False, exists_from=date(2021, 1, 1)) for k, v in kinds.items()]
     made += [
         Unit(key=f"xa-{i:05}", kind=UnitKind.COMMUNE, is_ranked=True, exists_from=date(2021, 1, 1))
         for i in range(count)
@@ -136,6 +138,7 @@ async def _answer(session: AsyncSession) -> None:
     source = random.Random(SEED)
     indicators = catalogue().sets[SET].scored.indicators
     dossiers = list(await session.scalars(select(Submission)))
+    agency = (await session.scalars(select(Unit.id).where(Unit.key == AGENCY))).one()
     contents, figures = [], []
     for dossier in dossiers:
         answers = {row.code: _given(row, source) for row in indicators if row.declared_by == "unit"}
@@ -149,8 +152,11 @@ async def _answer(session: AsyncSession) -> None:
     await raw.execute("UPDATE submission SET state = 'passed'")
     await raw.executemany(
         "INSERT INTO official_figure (id, period_id, unit_id, indicator_code, agency_unit_id, answer, provenance,"
-        " given_at, given_by, given_by_name) VALUES ($1, $2, $3, $4, $3, $5, '{}', $6, $3, 'agency')",
-        [(new_id(), d.period_id, d.unit_id, code, json.dumps(answer), NOW) for d, code, answer in figures],
+        " given_at, given_by, given_by_name) VALUES ($1, $2, $3, $4, $7, $5, '{}', $6, $7, 'agency')",
+        [
+            (new_id(), d.period_id, d.unit_id, code, json.dumps(answer), NOW, agency)
+            for d, code, answer in figures
+        ],
     )
     session.add_all(_decision(one, "1.1", "2.5") for one in dossiers[::20])
     await session.flush()

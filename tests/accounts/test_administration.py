@@ -129,7 +129,9 @@ async def test_a_user_name_is_taken_once(as_user: LogIn, units: dict[str, str]) 
     assert (response.status_code, response.json()["code"]) == (409, "username_taken")
 
 
-@pytest.mark.parametrize("who", ["reviewer", "leader", "auditor", "dashboard", "huyen-964.reviewer", "xa-31999.leader"])
+@pytest.mark.parametrize(
+    "who", ["reviewer", "leader", "auditor", "dashboard", "huyen-964.reviewer", "xa-31999.leader"]
+)
 async def test_only_the_administrator_changes_accounts(
     as_user: LogIn, session: AsyncSession, units: dict[str, str], who: str
 ) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 
 import httpx
@@ -21,7 +22,9 @@ URL, ME, PASSWORD = "/api/v1/auth/token", "/api/v1/me", "/api/v1/me/password"
 NEW = "mot-mat-khau-moi-2024"
 
 
-async def log_in(client: CheckedClient, username: str = "auditor", password: str = DEMO_PASSWORD) -> httpx.Response:
+async def log_in(
+    client: CheckedClient, username: str = "auditor", password: str = DEMO_PASSWORD
+) -> httpx.Response:
     """Send a name and a password."""
     form = {"grant_type": "password", "username": username, "password": password}
     return await client.post(URL, data=form)
@@ -67,7 +70,10 @@ async def test_a_wrong_password_an_unknown_name_and_a_disabled_account_get_the_s
         await log_in(client, "auditor", "x" * 256),
         await log_in(client, "", ""),
     ]
-    told = {(one.status_code, *sorted((k, v) for k, v in one.json().items() if k != "instance")) for one in answers}
+    told = {
+        (one.status_code, *sorted((k, v) for k, v in one.json().items() if k != "instance"))
+        for one in answers
+    }
     assert len(told) == 1
     assert answers[0].status_code == 400
     assert answers[0].json()["code"] == "invalid_grant"
@@ -87,7 +93,9 @@ async def test_a_malformed_log_in_is_refused(client: CheckedClient, form: dict[s
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
 
 
-async def test_ten_failures_lock_the_account_and_15_minutes_open_it(client: CheckedClient, clock: Clock) -> None:
+async def test_ten_failures_lock_the_account_and_15_minutes_open_it(
+    client: CheckedClient, clock: Clock
+) -> None:
     for _ in range(MAX_FAILURES - 1):
         assert (await log_in(client, password="sai")).status_code == 400
     assert (await log_in(client)).status_code == 200  # nine are not enough, and a success forgets them
@@ -159,7 +167,9 @@ async def test_an_invented_refresh_token_is_refused(client: CheckedClient, token
     assert (await refresh(client, token)).status_code == 400
 
 
-async def test_refresh_tokens_are_kept_only_as_fingerprints(client: CheckedClient, session: AsyncSession) -> None:
+async def test_refresh_tokens_are_kept_only_as_fingerprints(
+    client: CheckedClient, session: AsyncSession
+) -> None:
     token = (await log_in(client)).json()["refresh_token"]
     kept = (await session.scalars(select(RefreshToken.token_hash))).all()
     assert token not in kept
@@ -211,7 +221,9 @@ async def test_a_password_counts_with_the_spaces_around_it(client: CheckedClient
     assert [(await log_in(client, password=one)).status_code for one in (NEW, f" {NEW} ")] == [400, 200]
 
 
-async def test_guessing_the_current_password_with_a_stolen_token_is_limited_too(client: CheckedClient) -> None:
+async def test_guessing_the_current_password_with_a_stolen_token_is_limited_too(
+    client: CheckedClient,
+) -> None:
     answer = await log_in(client)
     body = {"current_password": "sai", "new_password": NEW}
     for _ in range(MAX_FAILURES):
@@ -234,14 +246,16 @@ async def test_what_is_kept_of_a_keyed_request_is_no_quick_way_to_its_password(
 
 def _plain_fingerprint(body: str) -> str:
     """Return what anybody who reads the table could compute for a guessed body."""
-    from hashlib import sha256
-
     parts = ["POST", PASSWORD, "", "", sha256(body.encode()).hexdigest()]
     return sha256("\n".join(parts).encode()).hexdigest()
 
 
 async def test_a_service_logs_in_with_its_secret(client: CheckedClient, session: AsyncSession) -> None:
-    form = {"grant_type": "client_credentials", "client_id": DEMO_SERVICE, "client_secret": DEMO_SERVICE_SECRET}
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": DEMO_SERVICE,
+        "client_secret": DEMO_SERVICE_SECRET,
+    }
     answer = await client.post(URL, data=form)
     assert (answer.status_code, answer.json()["refresh_token"]) == (200, None)
     assert (await client.get(ME, headers=bearer(answer))).json()["name"] == DEMO_SERVICE
@@ -252,7 +266,11 @@ async def test_a_service_logs_in_with_its_secret(client: CheckedClient, session:
 
 
 async def test_a_service_has_no_password_to_change(client: CheckedClient) -> None:
-    form = {"grant_type": "client_credentials", "client_id": DEMO_SERVICE, "client_secret": DEMO_SERVICE_SECRET}
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": DEMO_SERVICE,
+        "client_secret": DEMO_SERVICE_SECRET,
+    }
     answer = await client.post(URL, data=form)
     body = {"current_password": DEMO_SERVICE_SECRET, "new_password": NEW}
     refused = await client.post(PASSWORD, json=body, headers=bearer(answer))

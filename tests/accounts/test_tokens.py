@@ -81,13 +81,19 @@ BAD = {
     "no header": signed("[]", payload(), "k" * 32),
     "claims that are a list": signed(HS256, [payload()], "k" * 32),
     "claims that are no JSON": signed(HS256, "abc", "k" * 32),
-    **{f"without {name}": signed(HS256, payload(**{name: None}), "k" * 32) for name in payload() if name != "svc"},
+    **{
+        f"without {name}": signed(HS256, payload(**{name: None}), "k" * 32)
+        for name in payload()
+        if name != "svc"
+    },
     "a foreign audience": signed(HS256, payload(aud="other-api"), "k" * 32),
     "a foreign issuer": signed(HS256, payload(iss="other"), "k" * 32),
     "a subject that is no id": signed(HS256, payload(sub="admin"), "k" * 32),
     "a subject that is a number": signed(HS256, payload(sub=1), "k" * 32),
     "an expiry in words": signed(HS256, payload(exp="never"), "k" * 32),
-    "an endless expiry": signed(HS256, json.dumps(payload(exp=0)).replace('"exp": 0', '"exp": 1e999'), "k" * 32),
+    "an endless expiry": signed(
+        HS256, json.dumps(payload(exp=0)).replace('"exp": 0', '"exp": 1e999'), "k" * 32
+    ),
     "a token over 4 kB": signed(HS256, payload(pad="x" * 4096), "k" * 32),
     "two parts": ".".join(TOKENS.issue(CLAIMS, START).split(".")[:2]),
     "four parts": TOKENS.issue(CLAIMS, START) + ".x",
@@ -104,7 +110,9 @@ def test_a_token_that_is_not_ours_is_refused(token: str) -> None:
         TOKENS.read(token, START)
 
 
-@given(st.text(alphabet="abc.-_=ố 0", max_size=60) | st.binary(max_size=40).map(lambda b: b.decode("latin-1")))
+@given(
+    st.text(alphabet="abc.-_=ố 0", max_size=60) | st.binary(max_size=40).map(lambda b: b.decode("latin-1"))
+)
 def test_no_text_is_a_token(text: str) -> None:
     with pytest.raises(TokenRefused):
         TOKENS.read(text, START)
@@ -144,7 +152,7 @@ def test_a_short_secret_cannot_sign() -> None:
 async def test_whoever_brings_no_good_token_is_asked_to_log_in(
     client: CheckedClient, header: dict[str, str]
 ) -> None:
-    response = await client.get(ME, headers={k: v.encode("latin-1") for k, v in header.items()})
+    response = await client.get(ME, headers=[(k.encode(), v.encode("latin-1")) for k, v in header.items()])
     assert (response.status_code, response.json()["code"]) == (401, "not_authenticated")
     assert response.headers["www-authenticate"] == "Bearer"
 
@@ -153,7 +161,11 @@ async def user_and_login(session: AsyncSession, username: str) -> tuple[UUID, UU
     """Open a log-in of an account without a password and return both ids."""
     user_id = (await session.scalars(select(User.id).where(User.username == username))).one()
     login = LoginSession(
-        user_id=user_id, created_at=START, expires_at=START + timedelta(days=7), ended_at=None, end_reason=None
+        user_id=user_id,
+        created_at=START,
+        expires_at=START + timedelta(days=7),
+        ended_at=None,
+        end_reason=None,
     )
     session.add(login)
     await session.flush()

@@ -20,7 +20,9 @@ WORKED = {"is_working": True, "reason": "Hoán đổi ngày làm việc", "sourc
     ("day", "worked"),
     [("2024-01-01", False), ("2024-01-02", True), ("2024-05-04", False), ("2024-02-12", False)],
 )
-async def test_a_day_nobody_corrected_is_as_the_holidays_give_it(as_user: LogIn, day: str, worked: bool) -> None:
+async def test_a_day_nobody_corrected_is_as_the_holidays_give_it(
+    as_user: LogIn, day: str, worked: bool
+) -> None:
     response = await (await as_user("dashboard")).get(f"{URL}/{day}")
     assert response.json() == {"day": day, "is_working": worked, "reason": None, "source": None}
     assert "etag" not in response.headers

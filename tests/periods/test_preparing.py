@@ -111,7 +111,12 @@ async def test_a_year_without_units_is_not_opened(as_user: LogIn, session: Async
 
 @pytest.mark.parametrize(
     ("etag", "status", "code"),
-    [("", 428, "if_match_missing"), ('"2"', 412, "stale_version"), ("*", 412, "stale_version"), ('"١"', 412, "")],
+    [
+        ("", 428, "if_match_missing"),
+        ('"2"', 412, "stale_version"),
+        ("*", 412, "stale_version"),
+        ('"١"', 412, ""),
+    ],
 )
 async def test_opening_needs_the_present_version(
     as_user: LogIn, session: AsyncSession, etag: str, status: int, code: str
@@ -141,7 +146,9 @@ async def test_preparing_moving_and_opening_leave_a_trail(as_user: LogIn, sessio
     opened = await admin.post(f"{url}/open", headers={"If-Match": moved.headers["etag"]})
     assert opened.status_code == 200
     query = select(AuditEvent.action, AuditEvent.request_id, AuditEvent.before, AuditEvent.after)
-    rows = (await session.execute(query.where(AuditEvent.actor_name == "admin").order_by(AuditEvent.id))).all()
+    rows = (
+        await session.execute(query.where(AuditEvent.actor_name == "admin").order_by(AuditEvent.id))
+    ).all()
     assert [row.action for row in rows] == ["period.prepare", "period.change", "period.open"]
     assert rows[1].before == {"guidance_on": "2023-12-16"}
     assert rows[1].after == {"guidance_on": "2023-12-15"}

@@ -94,7 +94,9 @@ def test_the_last_day_to_submit_is_worked_and_never_earlier_than_counted(sent: d
 
 
 @given(_days, st.integers(0, 30), _overrides)
-def test_exactly_as_many_days_are_worked_as_were_counted(start: date, count: int, overrides: dict[date, bool]) -> None:
+def test_exactly_as_many_days_are_worked_as_were_counted(
+    start: date, count: int, overrides: dict[date, bool]
+) -> None:
     calendar = Calendar(overrides)
     last = calendar.working_days_after(start, count)
     passed = [start + timedelta(days=n) for n in range(1, (last - start).days + 1)]

@@ -14,9 +14,9 @@ from sqlalchemy.orm import undefer
 
 from app.core.audit import AuditEvent
 from app.core.db import new_id
-from app.results.actions import ScopeNotReviewed, require_reviewed
+from app.results.actions import not_reviewed
 from app.results.models import Result, ResultLine
-from app.reviews.adopted import Dossier
+from app.results.snapshot import Seen
 from app.reviews.models import AdjustmentKind
 from app.submissions.models import ReviewState
 from app.units.models import UnitKind
@@ -94,14 +94,10 @@ async def test_nothing_is_stored_while_a_dossier_has_not_passed(
 
 
 def test_at_most_200_waiting_units_are_listed() -> None:
-    waiting = [
-        Dossier(new_id(), f"xa-{i}", None, f"Xã {i}", True, ReviewState.DRAFT, 1, "", "{}", None, None)
-        for i in range(250)
-    ]
-    with pytest.raises(ScopeNotReviewed) as refused:
-        require_reviewed(waiting)
-    assert len(refused.value.faults) == 200
-    assert refused.value.members == {"waiting": 250}
+    waiting = [Seen(new_id(), f"Xã {i}", True, ReviewState.DRAFT) for i in range(250)]
+    refusal = not_reviewed(waiting)
+    assert [fault.code for fault in refusal.faults] == ["draft"] * 200
+    assert refusal.members == {"waiting": 250}
 
 
 async def test_equal_results_share_a_rank_and_the_next_one_counts_them(

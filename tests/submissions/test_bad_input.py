@@ -6,16 +6,15 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from tests.conftest import Clock, LogIn
+from tests.conftest import Clock
 from tests.scene import SIBLING, UNIT, Scene, photograph
 
 REPORTER = f"{UNIT}.reporter"
 
 
 @pytest.fixture
-async def scene(as_user: LogIn) -> Scene:
-    """Give the open year 2023 with two answers of Phường 9."""
-    scene = await Scene.opened(as_user)
+async def scene(scene: Scene) -> Scene:
+    """Give the open year with two answers of Phường 9."""
     body = {"answers": {"1.1": {"choice": "chaired_by_head"}, "1.4": {"figures": {"a": 1, "b": 2}}}}
     await scene.done(scene.save(body))
     return scene
@@ -36,8 +35,16 @@ FAULTS: dict[str, tuple[Any, str, str]] = {
     "an indicator with a slash": (answer("1/1", choice="yes"), "/answers/1~11", "unknown_indicator"),
     "an unknown option": (answer("1.1", choice="maybe"), "/answers/1.1/choice", "unknown_option"),
     "an empty option": (answer("1.1", choice=""), "/answers/1.1/choice", "unknown_option"),
-    "an option of another indicator": (answer("1.1", choice="issued"), "/answers/1.1/choice", "unknown_option"),
-    "an option in capitals": (answer("1.1", choice="CHAIRED_BY_HEAD"), "/answers/1.1/choice", "unknown_option"),
+    "an option of another indicator": (
+        answer("1.1", choice="issued"),
+        "/answers/1.1/choice",
+        "unknown_option",
+    ),
+    "an option in capitals": (
+        answer("1.1", choice="CHAIRED_BY_HEAD"),
+        "/answers/1.1/choice",
+        "unknown_option",
+    ),
     "a negative figure": (figures(a=-1, b=2), "/answers/1.4/figures/a", "negative"),
     "a negative figure as text": (figures(a="-0.5", b=2), "/answers/1.4/figures/a", "negative"),
     "a word": (figures(a="ba", b=2), "/answers/1.4/figures/a", "not_a_number"),
@@ -84,10 +91,22 @@ FAULTS: dict[str, tuple[Any, str, str]] = {
     "removing an unknown indicator": ({"answers": {"9.99": None}}, "/answers/9.99", "unknown"),
     "an unknown general figure": ({"general_information": {"9.9": 1}}, "/general_information/9.9", "unknown"),
     "a negative population": ({"general_information": {"1.4": -1}}, "/general_information/1.4", "wrong_kind"),
-    "a population in words": ({"general_information": {"1.4": "đông"}}, "/general_information/1.4", "wrong_kind"),
+    "a population in words": (
+        {"general_information": {"1.4": "đông"}},
+        "/general_information/1.4",
+        "wrong_kind",
+    ),
     "half a person": ({"general_information": {"1.4": "0.5"}}, "/general_information/1.4", "wrong_kind"),
-    "a name that is a number": ({"general_information": {"1.1": 9}}, "/general_information/1.1", "wrong_kind"),
-    "a name without end": ({"general_information": {"1.1": "x" * 1001}}, "/general_information/1.1", "wrong_kind"),
+    "a name that is a number": (
+        {"general_information": {"1.1": 9}},
+        "/general_information/1.1",
+        "wrong_kind",
+    ),
+    "a name without end": (
+        {"general_information": {"1.1": "x" * 1001}},
+        "/general_information/1.1",
+        "wrong_kind",
+    ),
     "an unknown contact": ({"contacts": {"mayor": {"full_name": "X"}}}, "/contacts/mayor", "unknown"),
     "a document nobody has": (
         answer("1.1", evidence=["00000000-0000-0000-0000-000000000001"]),
@@ -162,7 +181,10 @@ RAW: dict[str, tuple[bytes, int]] = {
     "100 000 brackets": (b"[" * 100_000, 400),
     "nested figures": (b'{"answers": {"1.4": {"figures": {"a": ' + b"[" * 900 + b"]" * 900 + b"}}}}", 422),
     "the same answer twice": (b'{"answers": {"1.2": {"choice": "full"}, "1.2": {"choice": "none"}}}', 400),
-    "a number that rounds to 1": (b'{"answers": {"1.4": {"figures": {"a": 0.99999999999999999, "b": 2}}}}', 422),
+    "a number that rounds to 1": (
+        b'{"answers": {"1.4": {"figures": {"a": 0.99999999999999999, "b": 2}}}}',
+        422,
+    ),
     "null": (b"null", 422),
     "a text": (b'"xin chao"', 422),
 }
@@ -181,7 +203,9 @@ async def test_a_body_that_cannot_be_read_is_refused_and_nothing_changes(
 
 
 @pytest.mark.parametrize("language", ["vi", "en"])
-async def test_an_unreadable_body_is_explained_in_the_language_of_the_caller(scene: Scene, language: str) -> None:
+async def test_an_unreadable_body_is_explained_in_the_language_of_the_caller(
+    scene: Scene, language: str
+) -> None:
     headers = {"Content-Type": "application/json", "Accept-Language": language}
     response = await scene.save(None, content=b'{"answers": NaN}', headers=headers)
     assert "JSON" in response.json()["detail"]
@@ -202,7 +226,9 @@ async def test_a_change_needs_the_version_it_is_based_on(
     assert await photograph(session) == before
 
 
-async def test_somebody_elses_dossier_is_not_found_and_not_changed(scene: Scene, session: AsyncSession) -> None:
+async def test_somebody_elses_dossier_is_not_found_and_not_changed(
+    scene: Scene, session: AsyncSession
+) -> None:
     url = await scene.url()
     for who in (f"{SIBLING}.reporter", "huyen-964.reporter", "huyen-966.reviewer", "so-noi-vu.reporter"):
         caller = await scene.as_(who)

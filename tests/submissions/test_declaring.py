@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.audit import AuditEvent
-from tests.conftest import Clock, LogIn
+from tests.conftest import Clock
 from tests.scene import UNIT, Scene, full_content, photograph
 
 CHOICE = {"choice": "chaired_by_head"}
@@ -17,15 +17,11 @@ RATIO = {"figures": {"a": 3, "b": 4}}
 REPORTER, LEADER = f"{UNIT}.reporter", f"{UNIT}.leader"
 
 
-@pytest.fixture
-async def scene(as_user: LogIn) -> Scene:
-    """Give the open year 2023."""
-    return await Scene.opened(as_user)
-
-
 async def test_a_change_is_merged_into_what_is_there(scene: Scene) -> None:
     await scene.done(scene.save({"answers": {"1.1": CHOICE, "1.4": RATIO}}))
-    await scene.done(scene.save({"answers": {"1.2": {"choice": "full"}}, "general_information": {"1.4": 9000}}))
+    await scene.done(
+        scene.save({"answers": {"1.2": {"choice": "full"}}, "general_information": {"1.4": 9000}})
+    )
     dossier = await scene.read()
     assert dossier["answers"] == {"1.1": CHOICE, "1.4": RATIO, "1.2": {"choice": "full"}}
     assert dossier["general_information"] == {"1.4": 9000}
@@ -44,7 +40,9 @@ async def test_a_given_answer_replaces_the_whole_present_one(scene: Scene) -> No
 
 
 @pytest.mark.parametrize("nothing", [{}, {"not_applicable": False}, {"choice": None}, {"note": ""}])
-async def test_an_answer_that_says_nothing_leaves_nothing_behind(scene: Scene, nothing: dict[str, Any]) -> None:
+async def test_an_answer_that_says_nothing_leaves_nothing_behind(
+    scene: Scene, nothing: dict[str, Any]
+) -> None:
     """A given entry replaces the present one; a claim that is unticked must not go on counting."""
     await scene.done(scene.save({"answers": {"1.1": {"not_applicable": True, "reason": "Chưa phát sinh"}}}))
     response = await scene.save({"answers": {"1.1": nothing}})
@@ -78,16 +76,19 @@ async def test_the_trail_holds_what_was_there_before_and_after(scene: Scene, ses
 
 
 async def test_nothing_is_written_when_nothing_changes(scene: Scene, session: AsyncSession) -> None:
-    await scene.done(scene.save({"answers": {"1.4": RATIO}, "contacts": {"leader": {"full_name": "Người A"}}}))
+    await scene.done(
+        scene.save({"answers": {"1.4": RATIO}, "contacts": {"leader": {"full_name": "Người A"}}})
+    )
     etag, before = await scene.etag(), await photograph(session)
-    for body in (
+    bodies: list[dict[str, Any]] = [
         {},
         {"answers": {}},
         {"answers": None},
         {"answers": {"1.4": {"figures": {"a": "3.0", "b": 4.0}, "note": None}}},
         {"answers": {"1.1": None}},
         {"contacts": {"leader": {"full_name": " Người A "}}},
-    ):
+    ]
+    for body in bodies:
         response = await scene.done(scene.save(body))
         assert response.headers["etag"] == etag
     assert await photograph(session) == before
@@ -120,7 +121,9 @@ async def test_a_dossier_tells_what_it_lacks_until_it_is_complete(scene: Scene) 
         ({"contacts": {"leader": None}}, "contact_incomplete"),
     ],
 )
-async def test_points_need_evidence_or_an_explanation(scene: Scene, change: dict[str, Any], code: str | None) -> None:
+async def test_points_need_evidence_or_an_explanation(
+    scene: Scene, change: dict[str, Any], code: str | None
+) -> None:
     """Ruling 11: missing evidence blocks unless it is explained; what claims no points needs none."""
     await scene.filled()
     await scene.done(scene.save(change))
@@ -201,7 +204,11 @@ async def test_what_may_be_done_now_is_told_with_the_reason(scene: Scene, clock:
     assert told(await scene.read()) == nobody | {"edit": None, "approve": "not_your_role", "submit": None}
     clock.now = datetime.fromisoformat(scene.period["submission_due_at"])
     late = await scene.read(who=LEADER)
-    assert told(late) == nobody | {"edit": "not_your_role", "approve": "entry_closed", "submit": "entry_closed"}
+    assert told(late) == nobody | {
+        "edit": "not_your_role",
+        "approve": "entry_closed",
+        "submit": "entry_closed",
+    }
     assert all(bool(one["reason"]) is not one["allowed"] for one in late["allowed_actions"])
 
 

@@ -34,7 +34,7 @@ LIFE: dict[tuple[S, Action], S] = {
 
 def denied(action: Action, state: S, **changes: Any) -> Denial | None:
     """Return the refusal, by default for the right person in time."""
-    given = {
+    given: dict[str, Any] = {
         "now": DUE - timedelta(seconds=1),
         "entry_due_at": DUE,
         "holds_role": True,

@@ -3,7 +3,6 @@
 import pytest
 
 from app.catalogue.files import catalogue
-from tests.conftest import LogIn
 from tests.scene import SIBLING, UNIT, Scene
 
 WHOLE, PART, HIDDEN, FORBIDDEN = "whole", "part", 404, 403
@@ -33,9 +32,8 @@ SEEN_BY = {
 
 
 @pytest.fixture
-async def scene(as_user: LogIn) -> Scene:
-    """Give the open year 2023 with the complete dossier of Phường 9."""
-    scene = await Scene.opened(as_user)
+async def scene(scene: Scene) -> Scene:
+    """Give the open year with the complete dossier of Phường 9."""
     await scene.filled()
     return scene
 
@@ -58,12 +56,16 @@ async def test_a_dossier_is_seen_by(scene: Scene, who: str, seen: str | int) -> 
 
 
 @pytest.mark.parametrize("agency", ["cong-an-tinh", "so-tttt", "tt-cntt-tt"])
-async def test_an_agency_sees_only_the_indicators_it_verifies_and_no_contacts(scene: Scene, agency: str) -> None:
+async def test_an_agency_sees_only_the_indicators_it_verifies_and_no_contacts(
+    scene: Scene, agency: str
+) -> None:
     rows = [row for group in catalogue().sets["camau-2023-xa"].out.groups for row in group.indicators]
     named = {row.code for row in rows if agency in (*row.verified_by, row.declared_by)}
     dossier = await scene.read(who=f"{agency}.agency")
     assert 0 < len(named) < 49
-    assert set(dossier["answers"]) == {code for code in named if code != "5.4"}  # 5.4 is not the unit's to declare
+    assert set(dossier["answers"]) == {
+        code for code in named if code != "5.4"
+    }  # 5.4 is not the unit's to declare
     assert (dossier["contacts"], dossier["general_information"]) == ({}, {})
     review = await scene.read(who=f"{agency}.agency", path="/review")
     assert {line["code"] for line in review["lines"]} == named
@@ -77,7 +79,9 @@ async def test_an_agency_that_no_row_of_the_set_names_sees_nothing_of_it(scene: 
     assert [one["unit_name"] for one in listed.json()["items"]] == ["Sở Nội vụ"]
 
 
-@pytest.mark.parametrize(("who", "count"), [("huyen-964.reviewer", 18), ("admin", 129), (f"{UNIT}.leader", 1)])
+@pytest.mark.parametrize(
+    ("who", "count"), [("huyen-964.reviewer", 18), ("admin", 129), (f"{UNIT}.leader", 1)]
+)
 async def test_a_list_holds_exactly_what_its_reader_may_see(scene: Scene, who: str, count: int) -> None:
     """Thành phố Cà Mau has 17 communes; its reviewer also reads the city's own dossier."""
     listed = (await (await scene.as_(who)).get("/api/v1/submissions", params={"page_size": 200})).json()

@@ -41,7 +41,9 @@ async def test_signs_of_the_database_search_for_themselves(as_user: LogIn, searc
 
 
 async def test_units_come_in_vietnamese_order(as_user: LogIn) -> None:
-    names = [u["name"] for u in (await listed(await as_user("dashboard"), kind="district", on=LAST_DAY))["items"]]
+    names = [
+        u["name"] for u in (await listed(await as_user("dashboard"), kind="district", on=LAST_DAY))["items"]
+    ]
     assert len(names) == 9
     assert names == sorted(names, key=sort_key)
     assert names.index("Huyện Cái Nước") < names.index("Huyện Đầm Dơi") < names.index("Huyện Năm Căn")
