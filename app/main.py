@@ -55,7 +55,6 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
         version="0.1.0",
         openapi_url="/openapi.json",
         lifespan=lifespan,
-        max_body_size=settings.max_body_bytes,
     )
     app.state.settings = settings
     app.state.database = database

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import sys
 from contextlib import ExitStack
 from datetime import datetime
@@ -10,7 +11,8 @@ from datetime import datetime
 import uvicorn
 from pydantic import ValidationError
 from rich.console import Console
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import text
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from app.accounts.first import DemoAccount, first_accounts
 from app.catalogue.actions import VersionChanged, load_catalogue
@@ -30,6 +32,8 @@ async def prepare(settings: Settings, now: datetime) -> list[DemoAccount]:
     database = Database(settings.sqlalchemy_url)
     try:
         async with database.session() as session, session.begin():
+            # Two instances that start at once load one after the other.
+            await session.execute(text("SELECT pg_advisory_xact_lock(1072)"))
             await load_catalogue(session, now)
             await load_units(session)
             return await first_accounts(session, settings, now)
@@ -37,9 +41,9 @@ async def prepare(settings: Settings, now: datetime) -> list[DemoAccount]:
         await database.close()
 
 
-def greet(settings: Settings, accounts: list[DemoAccount]) -> None:
+def greet(settings: Settings, port: int, accounts: list[DemoAccount]) -> None:
     """Print where the service is, how to try it and how to stop it."""
-    address = f"http://{settings.host}:{settings.port}"
+    address = f"http://{settings.host}:{port}"
     screen.print(f"\n[bold]DTI server[/bold]   {address}/api/v1")
     screen.print(f"docs         {address}/docs   {address}/redoc   (both work offline)", soft_wrap=True)
     screen.print(f"health       {address}/healthz   {address}/readyz")
@@ -61,11 +65,10 @@ def run() -> int:
     except (SettingMissing, ValidationError, EmbeddedPostgresError, VersionChanged) as error:
         screen.print(f"[red]Not started:[/red] {error}", soft_wrap=True)
         return 2
-    except (OSError, DBAPIError) as error:
+    except (OSError, InterfaceError, OperationalError) as error:
         # The text of a driver's error can hold the address with its password.
-        screen.print(
-            f"[red]Not started:[/red] the database does not answer ({type(error).__name__})", soft_wrap=True
-        )
+        name = type(error).__name__
+        screen.print(f"[red]Not started:[/red] the database does not answer ({name})", soft_wrap=True)
         return 2
     return 0
 
@@ -78,11 +81,32 @@ def serve(settings: Settings, stack: ExitStack) -> None:
         settings = settings.on_embedded(server.url)
     screen.print("Migrating and loading …")
     upgrade(settings.sqlalchemy_url)
-    greet(settings, asyncio.run(prepare(settings, utc_now())))
-    app = create_app(settings)
-    uvicorn.run(
-        app, host=settings.host, port=settings.port, log_config=None, access_log=False, server_header=False
+    accounts = asyncio.run(prepare(settings, utc_now()))
+    config = uvicorn.Config(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=75,  # longer than the proxies in front, so that they close idle connections, not we
     )
+    listener = bound(settings)
+    greet(settings, listener.getsockname()[1], accounts)
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def bound(settings: Settings) -> socket.socket:
+    """Return the listening socket.
+
+    Raises: SettingMissing if the address is not free.
+    """
+    try:
+        return socket.create_server((settings.host, settings.port), backlog=2048, reuse_port=False)
+    except OSError as error:
+        raise SettingMissing(
+            f"HOST, PORT: {settings.host}:{settings.port} cannot be used ({error.strerror})"
+        ) from error
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import asyncio
 
 from alembic import context
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -13,8 +13,12 @@ from app.schema import metadata
 
 def run(connection: Connection) -> None:
     """Migrate over an open connection, in one transaction."""
-    context.configure(connection=connection, target_metadata=metadata, compare_type=True, compare_server_default=True)
+    context.configure(
+        connection=connection, target_metadata=metadata, compare_type=True, compare_server_default=True
+    )
     with context.begin_transaction():
+        # Two instances that start at once migrate one after the other.
+        connection.execute(text("SELECT pg_advisory_xact_lock(20230619)"))
         context.run_migrations()
 
 

@@ -1,22 +1,24 @@
 """An HTTP client that refuses answers the OpenAPI document does not declare."""
 
 import re
-from functools import lru_cache
 from typing import Any
 from uuid import uuid4
 
 import httpx
 from fastapi import FastAPI
 
+_documented: list[tuple[re.Pattern[str], str, dict[str, Any]]] = []
 
-@lru_cache(maxsize=8)
+
 def _operations(app: FastAPI) -> list[tuple[re.Pattern[str], str, dict[str, Any]]]:
-    found = []
-    for path, item in app.openapi()["paths"].items():
-        pattern = re.compile("^" + re.sub(r"\\\{[^}]+\\\}|\{[^}]+\}", "[^/]+", path) + "$")
-        # literal paths before those with parameters, as the router tries them in order of declaration
-        found += [(pattern, method.upper(), operation) for method, operation in item.items()]
-    return sorted(found, key=lambda entry: entry[0].pattern.count("[^/]+"))
+    """Return the documented operations: every application has the same, and making the document takes its time."""
+    if not _documented:
+        for path, item in app.openapi()["paths"].items():
+            pattern = re.compile("^" + re.sub(r"\{[^}]+\}", "[^/]+", path) + "$")
+            _documented.extend((pattern, method.upper(), operation) for method, operation in item.items())
+        # literal paths before those with parameters
+        _documented.sort(key=lambda entry: entry[0].pattern.count("[^/]+"))
+    return _documented
 
 
 class CheckedClient(httpx.AsyncClient):
@@ -27,7 +29,7 @@ class CheckedClient(httpx.AsyncClient):
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         super().__init__(transport=transport, base_url="http://test", **options)
 
-    async def request(self, method: str, url: Any, **options: Any) -> httpx.Response:  # type: ignore[override]
+    async def request(self, method: str, url: Any, **options: Any) -> httpx.Response:
         headers = dict(options.pop("headers", None) or {})
         if method == "POST" and "idempotency-key" not in {name.lower() for name in headers}:
             headers["Idempotency-Key"] = uuid4().hex

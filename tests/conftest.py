@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import structlog
 from fastapi import FastAPI
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionmaker
@@ -22,6 +23,14 @@ from app.core.migrate import upgrade
 from app.main import create_app
 from app.units.actions import load_units
 from tests.client import CheckedClient
+
+# A failing test shows the traceback, not every local variable of every frame.
+structlog.configure(
+    processors=[
+        structlog.processors.add_log_level,
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 # A working Friday in the time in which the year 2023 was assessed.
 START = datetime(2023, 12, 15, 2, 0, tzinfo=UTC)

@@ -10,12 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import LoginSession, RefreshToken, RoleGrant, ServiceAccount, User
 from app.accounts.passwords import fingerprint, hash_password, is_password, new_secret
-from app.accounts.permissions import SERVICE_SCOPES, Grant, Principal, Role
+from app.accounts.permissions import PROVINCE_ROLES, SERVICE_SCOPES, Grant, Principal, Role
 from app.accounts.schemas import GrantIn, ServiceAccountIn, ServiceAccountPatch, TokenOut, UserIn, UserPatch
 from app.accounts.tokens import Claims, Tokens
 from app.core.audit import Actor, record
 from app.core.problems import Fault, InvalidRequest, Problem
-from app.units.queries import unit_ids_by_key
+from app.units.models import Unit, UnitKind
 
 log = structlog.get_logger("accounts")
 MAX_FAILURES, LOCK_MINUTES = 10, 15
@@ -26,6 +26,11 @@ class BadCredentials(Problem):
 
     status, code = 400, "invalid_grant"
     title_vi, title_en = "Tên đăng nhập hoặc mật khẩu không đúng", "Wrong user name or password"
+
+
+class LastAdministrator(Problem):
+    status, code = 409, "last_administrator"
+    title_vi, title_en = "Phải còn ít nhất một quản trị viên", "At least one administrator must remain"
 
 
 class UsernameTaken(Problem):
@@ -40,19 +45,28 @@ async def log_in(
 
     None is returned (not raised) so that the count of failures is committed.
     """
-    user = await session.scalar(select(User).where(User.username == username.lower()).with_for_update())
-    usable = user is not None and user.is_active and not (user.locked_until and user.locked_until > now)
-    good = await is_password(password, user.password_hash if user and usable else None)
-    if user is None or not good:
-        if user is not None and usable:
+    user = await session.scalar(select(User).where(User.username == username.lower()))
+    # Hashing takes its time: no row stays locked and no connection taken meanwhile.
+    await session.commit()
+    good = await is_password(password, user.password_hash if user and _may_log_in(user, now) else None)
+    if user is None:
+        log.info("login_failed", known=False)
+        return None
+    await session.refresh(user, with_for_update=True)
+    if not good or not _may_log_in(user, now):
+        if _may_log_in(user, now):
             _count_failure(user, now)
-        log.info("login_failed", known=user is not None, locked=bool(user and not usable))
+        log.info("login_failed", known=True, is_active=user.is_active)
         return None
     user.failed_logins, user.locked_until = 0, None
     login = LoginSession(user_id=user.id, created_at=now, expires_at=now + timedelta(days=refresh_days))
     session.add(login)
     await session.flush()
     return _tokens_out(session, tokens, user, login, now)
+
+
+def _may_log_in(user: User, now: datetime) -> bool:
+    return user.is_active and not (user.locked_until and user.locked_until > now)
 
 
 def _count_failure(user: User, now: datetime) -> None:
@@ -124,14 +138,17 @@ async def log_out(session: AsyncSession, principal: Principal, now: datetime) ->
 
 async def change_password(
     session: AsyncSession, principal: Principal, current: str, new: str, now: datetime
-) -> None:
-    """Change the caller's password and end all his other log-ins.
+) -> bool:
+    """Change the caller's password and end all his other log-ins; return False if the current one is wrong.
 
-    Raises: BadCredentials if the current password is wrong; InvalidRequest if the new one equals it.
+    False is returned (not raised) so that the count of failures is committed: guessing here locks as at the log-in.
+
+    Raises: InvalidRequest (422) if the new password equals the old one.
     """
     user = await session.get_one(User, principal.id, with_for_update=True)
-    if not await is_password(current, user.password_hash):
-        raise BadCredentials()
+    if not _may_log_in(user, now) or not await is_password(current, user.password_hash):
+        _count_failure(user, now)
+        return False
     if current == new:
         raise InvalidRequest(
             faults=[
@@ -142,6 +159,7 @@ async def change_password(
     user.touch()
     await _end_log_ins(session, user.id, now, "password changed", keep=principal.session_id)
     await record(session, principal, "user.change_password", user, now)
+    return True
 
 
 async def _end_log_ins(
@@ -167,7 +185,7 @@ async def create_user(
     """
     if await session.scalar(select(User.id).where(User.username == body.username)):
         raise UsernameTaken()
-    await _require_units(session, [("/unit_id", body.unit_id), *_grant_units(body.grants)])
+    await _require_units(session, body.unit_id, body.grants)
     user = User(
         username=body.username,
         full_name=body.full_name,
@@ -189,33 +207,59 @@ async def create_user(
     return user
 
 
-def _grant_units(grants: Sequence[GrantIn]) -> list[tuple[str, UUID]]:
-    return [(f"/grants/{i}/unit_id", grant.unit_id) for i, grant in enumerate(grants)]
-
-
 def _plain(grants: Sequence[Grant]) -> list[dict[str, str]]:
     return [{"role": g.role.value, "unit_id": str(g.unit_id)} for g in grants]
 
 
-async def _require_units(session: AsyncSession, wanted: list[tuple[str, UUID]]) -> None:
-    known = set((await unit_ids_by_key(session)).values())
-    faults = [
-        Fault(pointer, "unknown_unit", "không có đơn vị này", "there is no such unit")
-        for pointer, unit_id in wanted
-        if unit_id not in known
-    ]
+async def _require_units(session: AsyncSession, home: UUID | None, grants: Sequence[GrantIn]) -> None:
+    """Refuse units that do not exist, and province roles for anything but a province.
+
+    Raises: InvalidRequest (422) with every fault.
+    """
+    wanted = {grant.unit_id for grant in grants} | ({home} if home else set())
+    kinds = {
+        unit_id: kind
+        for unit_id, kind in (
+            await session.execute(select(Unit.id, Unit.kind).where(Unit.id.in_(wanted)))
+        ).all()
+    }
+    unknown = ("unknown_unit", "không có đơn vị này", "there is no such unit")
+    faults = [] if home is None or home in kinds else [Fault("/unit_id", *unknown)]
+    for i, grant in enumerate(grants):
+        if grant.unit_id not in kinds:
+            faults.append(Fault(f"/grants/{i}/unit_id", *unknown))
+        elif grant.role in PROVINCE_ROLES and kinds[grant.unit_id] is not UnitKind.PROVINCE:
+            vi, en = "vai trò này chỉ cấp cho tỉnh", "this role is held for a province only"
+            faults.append(Fault(f"/grants/{i}/role", "role_not_for_unit", vi, en))
     if faults:
         raise InvalidRequest(faults=faults)
 
 
+async def _require_an_administrator(session: AsyncSession) -> None:
+    """Refuse a change after which nobody could administer accounts.
+
+    Raises: LastAdministrator (409).
+    """
+    await session.flush()
+    left = (
+        select(User.id)
+        .join(RoleGrant, RoleGrant.user_id == User.id)
+        .where(User.is_active, RoleGrant.role == Role.PROVINCE_ADMIN, RoleGrant.ended_at.is_(None))
+    )
+    if await session.scalar(left.limit(1)) is None:
+        raise LastAdministrator()
+
+
+async def present_grants(session: AsyncSession, user: User) -> list[RoleGrant]:
+    """Return the roles a user holds now."""
+    query = select(RoleGrant).where(RoleGrant.user_id == user.id, RoleGrant.ended_at.is_(None))
+    return list(await session.scalars(query.order_by(RoleGrant.id)))
+
+
 async def set_grants(session: AsyncSession, user: User, grants: Sequence[Grant], now: datetime) -> None:
     """Make the user hold exactly these roles: ended ones keep their history."""
-    present = list(
-        await session.scalars(
-            select(RoleGrant).where(RoleGrant.user_id == user.id, RoleGrant.ended_at.is_(None))
-        )
-    )
-    wanted = {g for g in grants if g.role is not Role.SERVICE}
+    present = await present_grants(session, user)
+    wanted = set(grants)
     for held in present:
         grant = Grant(held.role, held.unit_id)
         if grant in wanted:
@@ -235,7 +279,13 @@ async def change_user(
 
     Raises: InvalidRequest (422) for an unknown unit.
     """
-    before = {"full_name": user.full_name, "email": user.email, "is_active": user.is_active}
+    held = [Grant(row.role, row.unit_id) for row in await present_grants(session, user)]
+    before = {
+        "full_name": user.full_name,
+        "email": user.email,
+        "is_active": user.is_active,
+        "grants": _plain(held),
+    }
     for name in ("full_name", "email", "is_active"):
         if (value := getattr(body, name)) is not None:
             setattr(user, name, value)
@@ -245,17 +295,16 @@ async def change_user(
     if body.is_active is False or body.password is not None:
         await _end_log_ins(session, user.id, now, "account changed by an administrator")
     if body.grants is not None:
-        await _require_units(session, _grant_units(body.grants))
+        await _require_units(session, None, body.grants)
         await set_grants(session, user, [Grant(g.role, g.unit_id) for g in body.grants], now)
     user.touch()
+    await _require_an_administrator(session)
     after = {
         "full_name": user.full_name,
         "email": user.email,
         "is_active": user.is_active,
         "password": "replaced" if body.password else "unchanged",
-        "grants": _plain([Grant(g.role, g.unit_id) for g in body.grants])
-        if body.grants is not None
-        else "unchanged",
+        "grants": _plain(held if body.grants is None else [Grant(g.role, g.unit_id) for g in body.grants]),
     }
     await record(session, by, "user.change", user, now, before=before, after=after, reason=body.reason)
 
@@ -281,7 +330,7 @@ async def create_service_account(
     ]
     if faults:
         raise InvalidRequest(faults=faults)
-    await _require_units(session, [("/unit_id", body.unit_id)])
+    await _require_units(session, body.unit_id, [])
     secret = secret or new_secret()
     account = ServiceAccount(
         client_id=body.client_id,
@@ -294,7 +343,8 @@ async def create_service_account(
     )
     session.add(account)
     await session.flush()
-    await record(session, by, "service_account.create", account, now, after={"client_id": body.client_id})
+    after = {"client_id": body.client_id, "unit_id": str(body.unit_id), "scopes": account.scopes}
+    await record(session, by, "service_account.create", account, now, after=after)
     return account, secret
 
 

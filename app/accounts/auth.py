@@ -80,16 +80,32 @@ def Requires(*permissions: Permission) -> Any:  # noqa: N802  reads as a declara
 Caller = Annotated[Principal, Requires()]
 
 
+async def get_person(caller: Annotated[Principal, Security(get_principal)]) -> Principal:
+    """Return the caller if it is a person: service accounts have no password and no log-in to end.
+
+    Raises: NotPermitted (403).
+    """
+    if caller.session_id is None:
+        raise NotPermitted()
+    return caller
+
+
+Person = Annotated[Principal, Depends(get_person)]
+
+
 async def _claim(
     request: Request,
     session: DbSession,
     now: Now,
-    caller: Annotated[Principal, Depends(get_principal)],
+    caller: Annotated[Principal, Security(get_principal)],
     key: IdempotencyKey,
 ) -> None:
     await claim_key(request, session, caller.id, key, now)
 
 
-# Declared (as a dependency of the route) by every POST that creates or moves something. A streamed upload
-# takes IdempotencyKey instead and claims it once the body is there.
-Repeatable = Depends(_claim)
+def Repeatable(*permissions: Permission) -> Any:  # noqa: N802  reads as a declaration in the route
+    """Declare that a POST is safe to repeat; names the route's permissions, so that a replay needs them too.
+
+    A streamed upload takes IdempotencyKey instead and claims it once the body is there.
+    """
+    return Security(_claim, scopes=[p.value for p in permissions])

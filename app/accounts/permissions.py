@@ -1,6 +1,5 @@
 """Who may do what: the whole policy on one screen. No I/O."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
@@ -57,6 +56,17 @@ class Reach(StrEnum):
     VERIFIED = "verified"
     NONE = "none"
 
+
+# Held for the whole province: granted for a unit of that kind only, so that "everywhere" is meant.
+PROVINCE_ROLES = frozenset(
+    {
+        Role.PROVINCE_ADMIN,
+        Role.PROVINCE_REVIEWER,
+        Role.PROVINCE_LEADER,
+        Role.AUDITOR,
+        Role.DASHBOARD_READER,
+    }
+)
 
 P = Permission
 _READ = frozenset({P.UNIT_READ, P.PERIOD_READ})
@@ -131,12 +141,11 @@ class Principal(Actor):
         """Answer whether the caller may do this for exactly this unit."""
         return unit_id in self.units_with(permission)
 
+    @property
+    def own_units(self) -> frozenset[UUID]:
+        """Return the home unit and those the caller declares for or leads: he reviews none of them."""
+        return self.units_reaching(Reach.OWN) | {self.unit_id}
+
     def units_reaching(self, reach: Reach) -> frozenset[UUID]:
         """Return the units of the caller's roles that read that far."""
         return frozenset(g.unit_id for g in self.grants if ROLE_REACH[g.role] is reach)
-
-
-def roles_of(grants: Iterable[Grant]) -> list[Role]:
-    """Return the distinct roles of some grants, in the order of the table."""
-    held = {g.role for g in grants}
-    return [role for role in Role if role in held]

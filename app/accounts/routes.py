@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import Form, Query, Request, Response
 
 from app.accounts import actions, queries
-from app.accounts.auth import Caller, NotAuthenticated, Repeatable, Requires
+from app.accounts.auth import Caller, NotAuthenticated, Person, Repeatable, Requires
 from app.accounts.models import ServiceAccount
 from app.accounts.permissions import Permission, Principal
 from app.accounts.schemas import (
@@ -73,7 +73,7 @@ async def token(
 
 
 @auth_routes.post("/logout", status_code=204, responses=problems(NotAuthenticated))
-async def logout(caller: Caller, session: DbSession, now: Now) -> None:
+async def logout(caller: Person, session: DbSession, now: Now) -> None:
     """End this log-in: its tokens stop working at once."""
     await actions.log_out(session, caller, now)
 
@@ -96,11 +96,16 @@ async def me(caller: Caller) -> MeOut:
     "/password",
     status_code=204,
     responses=problems(actions.BadCredentials, InvalidRequest),
-    dependencies=[Repeatable],
+    dependencies=[Repeatable()],
 )
-async def change_password(body: PasswordChange, caller: Caller, session: DbSession, now: Now) -> None:
+async def change_password(
+    request: Request, body: PasswordChange, caller: Person, session: DbSession, now: Now
+) -> Response:
     """Change one's own password; every other log-in of the account ends."""
-    await actions.change_password(session, caller, body.current_password, body.new_password, now)
+    if await actions.change_password(session, caller, body.current_password, body.new_password, now):
+        return Response(status_code=204)
+    refused: Response = request.app.state.render(request, actions.BadCredentials())
+    return refused
 
 
 def _manageable(caller: Principal) -> frozenset[UUID] | None:
@@ -129,7 +134,7 @@ async def list_users(
     response_model=UserOut,
     status_code=201,
     responses=problems(actions.UsernameTaken),
-    dependencies=[Repeatable],
+    dependencies=[Repeatable(Permission.USER_MANAGE)],
 )
 async def create_user(
     body: UserIn, caller: CanManageUsers, session: DbSession, now: Now, response: Response
@@ -148,7 +153,9 @@ async def read_user(user_id: UUID, caller: CanReadUsers, session: DbSession, res
     return queries.user_out(user, (await queries.grants_of(session, [user.id]))[user.id])
 
 
-@user_routes.patch("/{user_id}", response_model=UserOut, responses=problems(queries.UserNotFound))
+@user_routes.patch(
+    "/{user_id}", response_model=UserOut, responses=problems(queries.UserNotFound, actions.LastAdministrator)
+)
 async def change_user(
     user_id: UUID,
     body: UserPatch,
@@ -177,7 +184,7 @@ async def list_service_accounts(_: CanManageServices, session: DbSession) -> lis
     response_model=ServiceAccountCreated,
     status_code=201,
     responses=problems(actions.UsernameTaken),
-    dependencies=[Repeatable],
+    dependencies=[Repeatable(Permission.SERVICE_MANAGE)],
 )
 async def create_service_account(
     body: ServiceAccountIn, caller: CanManageServices, session: DbSession, now: Now, response: Response

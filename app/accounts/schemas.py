@@ -4,13 +4,16 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, StringConstraints
 
 from app.accounts.passwords import MAX_LENGTH, MIN_LENGTH
 from app.accounts.permissions import Permission, Role
 from app.core.http import Schema
 
-Password = Annotated[str, Field(min_length=MIN_LENGTH, max_length=MAX_LENGTH)]
+# Passwords count as they are typed, with their spaces.
+Password = Annotated[
+    str, StringConstraints(strip_whitespace=False, min_length=MIN_LENGTH, max_length=MAX_LENGTH)
+]
 Username = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{2,63}$", examples=["xa-32128.reporter"])]
 
 
@@ -27,14 +30,20 @@ class TokenOut(Schema):
 class PasswordChange(Schema):
     """A change of one's own password."""
 
-    current_password: str = Field(max_length=MAX_LENGTH)
+    current_password: Annotated[str, StringConstraints(strip_whitespace=False, max_length=MAX_LENGTH)]
     new_password: Password
 
 
-class GrantIn(Schema):
-    """A role for a unit."""
+def _held_by_people(role: Role) -> Role:
+    if role is Role.SERVICE:
+        raise ValueError("the service role belongs to service accounts")
+    return role
 
-    role: Role
+
+class GrantIn(Schema):
+    """A role for a unit. Province roles are held for the province, all others for any unit."""
+
+    role: Annotated[Role, AfterValidator(_held_by_people)]
     unit_id: UUID
 
 
@@ -60,8 +69,11 @@ class UserPatch(Schema):
     reason: str | None = Field(None, max_length=500)
 
 
-class GrantOut(GrantIn):
+class GrantOut(Schema):
     """A role held for a unit."""
+
+    role: Role
+    unit_id: UUID
 
 
 class UserOut(Schema):

@@ -69,5 +69,13 @@ class Tokens:
             if any(name not in payload for name in _REQUIRED) or int(payload["exp"]) <= now.timestamp():
                 raise TokenRefused("expired or incomplete")
             return Claims(UUID(payload["sub"]), UUID(payload["sid"]), bool(payload.get("svc", False)))
-        except (JOSEError, ValueError, TypeError, AttributeError, KeyError) as error:
+        except (
+            JOSEError,
+            ValueError,
+            TypeError,
+            AttributeError,
+            KeyError,
+            ArithmeticError,
+            RecursionError,
+        ) as error:
             raise TokenRefused(type(error).__name__) from error

@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import Field, PrivateAttr, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 DEMO_SECRET = "demo-secret-of-the-embedded-default-only"  # noqa: S105  never accepted outside the embedded default
 MIN_SECRET_BYTES = 32
@@ -60,11 +62,17 @@ class Settings(BaseSettings):
         """Return DATABASE_URL with the asyncpg driver named, whatever common form it was written in."""
         if self.database_url is None:
             raise SettingMissing("DATABASE_URL is missing: name the PostgreSQL server to use")
-        url = self.database_url.get_secret_value()
-        for prefix in ("postgresql+asyncpg://", "postgresql://", "postgres://"):
-            if url.startswith(prefix):
-                return "postgresql+asyncpg://" + url.removeprefix(prefix)
-        raise SettingMissing("DATABASE_URL must begin with postgresql://")
+        try:
+            url = make_url(self.database_url.get_secret_value())
+        except (ArgumentError, ValueError) as error:
+            # Without the cause: its text holds the address with its password.
+            raise SettingMissing(
+                "DATABASE_URL cannot be read: postgresql://user:password@host:port/name"
+            ) from error
+        if url.drivername not in ("postgresql+asyncpg", "postgresql", "postgres"):
+            raise SettingMissing("DATABASE_URL must begin with postgresql://")
+        query = {"ssl" if name == "sslmode" else name: value for name, value in url.query.items()}
+        return url.set(drivername="postgresql+asyncpg", query=query).render_as_string(hide_password=False)
 
     @property
     def evidence_path(self) -> Path:

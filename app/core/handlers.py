@@ -86,9 +86,15 @@ def _on_validation(request: Request, error: Exception) -> Response:
 
 def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if isinstance(error.__cause__, Problem):
+        return render(
+            request, error.__cause__
+        )  # raised while the body was read, and wrapped by the framework
     known: dict[int, Problem] = {404: NotFound(), 405: MethodNotAllowed(), 413: BodyTooLarge()}
     return render(
-        request, known.get(error.status_code, BodyUnreadable(en=str(error.detail))), dict(error.headers or {})
+        request,
+        known.get(error.status_code, BodyUnreadable("Không đọc được nội dung gửi lên.", str(error.detail))),
+        dict(error.headers or {}),
     )
 
 
@@ -144,7 +150,9 @@ def _on_unavailable(request: Request, error: Exception) -> Response:
 
 
 def on_crash(request: Request, error: Exception) -> Response:
-    """Answer what nothing else answers."""
+    """Answer what nothing else answers, and what is refused before the application is reached."""
+    if isinstance(error, Problem):
+        return render(request, error)
     # The message of an exception may hold personal data or SQL: it goes to the log, never to the answer.
     log.error("unhandled_error", exc_info=error, path=request.url.path)
     return render(request, InternalError())
@@ -159,4 +167,4 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(StaleDataError, _on_stale)
     app.add_exception_handler(DBAPIError, _on_database)
     app.add_exception_handler(PoolTimeout, _on_unavailable)
-    app.add_exception_handler(ConnectionError, _on_unavailable)
+    app.add_exception_handler(OSError, _on_unavailable)  # no socket, no host, connection refused or lost

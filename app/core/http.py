@@ -2,10 +2,12 @@
 
 import base64
 import hashlib
+import hmac
 import json
 import math
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from datetime import datetime
+from decimal import Decimal
 from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 
@@ -19,6 +21,7 @@ from sqlalchemy.orm import Mapped
 
 from app.core.db import Instant, Row, VersionedRow, new_id
 from app.core.problems import (
+    BodyTooLarge,
     BodyUnreadable,
     IdempotencyKeyMissing,
     IdempotencyKeyReused,
@@ -219,7 +222,9 @@ def _fingerprint(request: Request, body_sha256: str) -> str:
         request.headers.get("if-match", ""),
         body_sha256,
     ]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    # Keyed, because the body may hold a password: a plain hash of it could be guessed at leisure.
+    secret = request.app.state.settings.secret_key.get_secret_value().encode()
+    return hmac.new(secret, "\n".join(parts).encode(), "sha256").hexdigest()
 
 
 async def _remember(request: Request, response: Response) -> None:
@@ -239,14 +244,36 @@ async def _remember(request: Request, response: Response) -> None:
 
 
 class StrictRequest(Request):
-    """A request whose JSON body is strict: no NaN, no NUL characters, no half surrogates, no absurd depth."""
+    """A request with a bounded body, whose JSON is strict: no NaN, no NUL, no half surrogates, no name twice.
+
+    Numbers with a fraction arrive as Decimal, exactly as they were written.
+    """
+
+    async def stream(self) -> AsyncGenerator[bytes, None]:
+        limit: int = self.app.state.settings.max_body_bytes
+        announced = self.headers.get("content-length", "0")
+        received = int(announced) if announced.isascii() and announced.isdigit() else 0
+        if received > limit:
+            raise BodyTooLarge(f"Tối đa {limit} byte.", f"At most {limit} bytes.")
+        received = 0
+        async for chunk in self.unbounded_stream():
+            received += len(chunk)
+            if received > limit:
+                raise BodyTooLarge(f"Tối đa {limit} byte.", f"At most {limit} bytes.")
+            yield chunk
+
+    def unbounded_stream(self) -> AsyncGenerator[bytes, None]:
+        """Return the body in pieces, for a route that counts for itself."""
+        return super().stream()
 
     async def json(self) -> Any:
         try:
             text = (await self.body()).decode("utf-8")
-            value = json.loads(text, parse_constant=_refuse_constant)
+            value = json.loads(
+                text, parse_float=Decimal, parse_constant=_refuse_constant, object_pairs_hook=_unique
+            )
             if "\\u" in text:
-                json.dumps(value, ensure_ascii=False).encode("utf-8")
+                json.dumps(value, ensure_ascii=False, default=str).encode("utf-8")
                 if "\\u0000" in text:
                     raise ValueError("NUL")
         except (ValueError, RecursionError) as error:
@@ -258,6 +285,14 @@ class StrictRequest(Request):
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(name)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse an object that says something twice: nobody could tell which one was meant."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name is given twice")
+    return found
 
 
 class Route(APIRoute):

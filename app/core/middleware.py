@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.core.db import new_id
+from app.core.problems import BodyUnreadable
 
 log = structlog.get_logger("access")
 
@@ -23,10 +24,6 @@ _CSP_DOCS = (
     b"content-security-policy",
     b"default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
     b"img-src 'self' data:; worker-src blob:; frame-ancestors 'none'",
-)
-_NUL_IN_PATH = (
-    b'{"type":"urn:dti:problem:body_unreadable","title":"NUL trong URL","status":400,'
-    b'"code":"body_unreadable","detail":"URL must not contain %00"}'
 )
 
 
@@ -55,7 +52,8 @@ class RequestContext:
             await send(message)
 
         if b"%00" in scope.get("raw_path", b"") or b"%00" in scope.get("query_string", b""):
-            await _refuse_nul(send_with_headers)
+            refusal = BodyUnreadable("Địa chỉ không được chứa %00.", "The address must not contain %00.")
+            await self.on_crash(Request(scope), refusal)(scope, receive, send_with_headers)
         else:
             try:
                 await self.app(scope, receive, send_with_headers)
@@ -76,9 +74,3 @@ class RequestContext:
 
 def _is_docs(path: str) -> bool:
     return path.startswith(("/docs", "/redoc", "/static-offline-docs"))
-
-
-async def _refuse_nul(send: Send) -> None:
-    headers = [(b"content-type", b"application/problem+json")]
-    await send({"type": "http.response.start", "status": 400, "headers": headers})
-    await send({"type": "http.response.body", "body": _NUL_IN_PATH})

@@ -21,7 +21,7 @@ def searchable(text: str) -> str:
 def sort_key(text: str) -> bytes:
     """Return bytes whose order is the Vietnamese dictionary order: letters first, then tones."""
     letters, tones = bytearray(), bytearray()
-    for char in text.casefold():
+    for char in unicodedata.normalize("NFC", text.casefold()):
         base, tone = _split(char)
         letters += _weight(base)
         tones.append(tone)

@@ -1,6 +1,5 @@
 """Evidence over HTTP: raw bytes in, raw bytes out."""
 
-import sys
 from collections.abc import AsyncIterator
 from typing import Annotated
 from uuid import UUID
@@ -18,6 +17,7 @@ from app.core.http import (
     Now,
     Page,
     PagingQuery,
+    StrictRequest,
     claim_key,
     problems,
     require_version,
@@ -46,9 +46,9 @@ class UploadInterrupted(Problem):
     title_vi, title_en = "Việc gửi tệp bị gián đoạn", "The upload was interrupted"
 
 
-async def _chunks(request: Request) -> AsyncIterator[bytes]:
+async def _chunks(request: StrictRequest) -> AsyncIterator[bytes]:
     try:
-        async for chunk in request.stream():
+        async for chunk in request.unbounded_stream():
             yield chunk
     except ClientDisconnect as error:
         raise UploadInterrupted() from error
@@ -63,8 +63,6 @@ def _announced_bytes(request: Request) -> int:
     "",
     response_model=DocumentOut,
     status_code=201,
-    # The limit of the whole application is that of a JSON body; this room counts for itself, by its own setting.
-    max_body_size=sys.maxsize,
     openapi_extra={"requestBody": {"required": True, "content": ANY_FILE}},
     responses=problems(
         PeriodNotFound,
@@ -81,7 +79,7 @@ def _announced_bytes(request: Request) -> int:
     ),
 )
 async def upload_document(
-    request: Request,
+    request: StrictRequest,
     period_id: UUID,
     unit_id: UUID,
     file_name: Annotated[str, Query(description="with its extension", examples=["Quyết định 12.pdf"])],

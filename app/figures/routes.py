@@ -19,7 +19,12 @@ CanRead = Annotated[Principal, Requires(Permission.FIGURE_READ)]
 routes = router("/official-figures", "Số liệu chính thức · Official figures")
 
 
-@routes.post("", response_model=GivenOut, responses=problems(PeriodNotOpen), dependencies=[Repeatable])
+@routes.post(
+    "",
+    response_model=GivenOut,
+    responses=problems(PeriodNotOpen),
+    dependencies=[Repeatable(Permission.FIGURE_GIVE)],
+)
 async def give_figures(
     body: FiguresIn, request: Request, caller: CanGive, session: DbSession, now: Now
 ) -> GivenOut:

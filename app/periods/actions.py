@@ -51,7 +51,7 @@ async def prepare(session: AsyncSession, body: PeriodIn, *, by: Actor, now: date
     )
     session.add(period)
     await session.flush()
-    await _set_deadlines(session, period, policy, {kind: row.id for kind, row in sets.items()})
+    await set_deadlines(session, period, policy, {kind: row.id for kind, row in sets.items()})
     after = body.model_dump(mode="json")
     await record(session, by, "period.prepare", period, now, after=after)
     return period
@@ -83,7 +83,7 @@ def _require_guidance_within(guidance_on: date, starts_on: date) -> None:
         raise InvalidRequest(faults=[Fault("/guidance_on", "before_period", vi, en)])
 
 
-async def _set_deadlines(
+async def set_deadlines(
     session: AsyncSession, period: Period, policy_row: PolicyRow, set_ids: dict[UnitKind, UUID]
 ) -> None:
     """Compute every deadline from the guidance date, the policy and the official calendar (rulings 15, 16)."""
@@ -118,7 +118,7 @@ async def change(
     period.guidance_on = body.guidance_on
     policy = await catalogue.policy_by_id(session, period.policy_id)
     used = {item.unit_kind: item.index_set_id for item, _ in await queries.sets_of(session, period.id)}
-    await _set_deadlines(session, period, policy, used)
+    await set_deadlines(session, period, policy, used)
     period.touch()
     await record(
         session,

@@ -1,6 +1,5 @@
 """Periods and the calendar over HTTP. Opening a period creates dossiers: see app/submissions."""
 
-from datetime import date
 from typing import Annotated
 from uuid import UUID
 
@@ -11,7 +10,7 @@ from app.accounts.permissions import Permission, Principal
 from app.core.http import DbSession, IfMatch, Now, problems, require_version, router, set_etag, version_in
 from app.core.problems import PreconditionMissing, StaleVersion
 from app.periods import actions, queries
-from app.periods.schemas import CalendarDayIn, CalendarDayOut, PeriodIn, PeriodOut, PeriodPatch
+from app.periods.schemas import CalendarDayIn, CalendarDayOut, Day, PeriodIn, PeriodOut, PeriodPatch
 
 CanRead = Annotated[Principal, Requires(Permission.PERIOD_READ)]
 CanManage = Annotated[Principal, Requires(Permission.PERIOD_MANAGE)]
@@ -31,7 +30,7 @@ async def list_periods(_: CanRead, session: DbSession) -> list[PeriodOut]:
     response_model=PeriodOut,
     status_code=201,
     responses=problems(actions.PeriodExists),
-    dependencies=[Repeatable],
+    dependencies=[Repeatable(Permission.PERIOD_MANAGE)],
 )
 async def prepare_period(
     body: PeriodIn, caller: CanManage, session: DbSession, now: Now, response: Response
@@ -75,7 +74,7 @@ async def change_period(
 
 
 @calendar_routes.get("/{day}", response_model=CalendarDayOut)
-async def read_day(day: date, _: CanRead, session: DbSession, response: Response) -> CalendarDayOut:
+async def read_day(day: Day, _: CanRead, session: DbSession, response: Response) -> CalendarDayOut:
     """Show whether a day is worked, and who says so."""
     row = await queries.calendar_day(session, day)
     if row is None:
@@ -89,7 +88,7 @@ async def read_day(day: date, _: CanRead, session: DbSession, response: Response
     "/{day}", response_model=CalendarDayOut, responses=problems(PreconditionMissing, StaleVersion)
 )
 async def correct_day(
-    day: date,
+    day: Day,
     body: CalendarDayIn,
     caller: CanManage,
     session: DbSession,
@@ -101,6 +100,8 @@ async def correct_day(
     row = await queries.calendar_day(session, day)
     if row is not None:
         require_version(row, version_in(if_match))
+    elif if_match is not None:
+        raise StaleVersion("Ngày này chưa từng được sửa.", "This day was never corrected.")
     row = await actions.correct_day(session, row, day, body, by=caller, now=now)
     set_etag(response, row)
     return CalendarDayOut.model_validate(row)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -53,7 +53,7 @@ def period_bounds(year: int) -> tuple[date, date]:
 
 def end_of(day: date) -> datetime:
     """Return the first instant after a day in Vietnam: what is due on the day is in time before it."""
-    return datetime.combine(day + _DAY, time(), VIETNAM)
+    return datetime.combine(day + _DAY, time(), VIETNAM).astimezone(UTC)
 
 
 def submission_last_day(guidance_on: date, calendar_days: int, *, roll: bool, calendar: Calendar) -> date:

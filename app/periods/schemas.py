@@ -11,6 +11,8 @@ from app.periods.models import PeriodState
 from app.units.models import UnitKind
 
 Year = Annotated[int, Field(ge=2000, le=2100, examples=[2023])]
+# Far enough for every deadline to be computed on it.
+Day = Annotated[date, Field(ge=date(2000, 1, 1), le=date(2200, 12, 31))]
 Key = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{2,63}$", examples=["camau-2023-xa"])]
 
 
@@ -18,7 +20,7 @@ class PeriodIn(Schema):
     """A new assessment year."""
 
     year: Year
-    guidance_on: date = Field(
+    guidance_on: Day = Field(
         description="day the guidance letter is sent; the deadline counts from it (000:83)"
     )
     policy: Key = "camau-2023"
@@ -33,7 +35,7 @@ class PeriodIn(Schema):
 class PeriodPatch(Schema):
     """A change of a year that is not open yet."""
 
-    guidance_on: date
+    guidance_on: Day
 
 
 class PeriodSetOut(Schema):

@@ -84,17 +84,12 @@ def basis_of(scope_id: UUID, index_set: IndexSetRow, policy: PolicyRow) -> Basis
 async def taken(session: AsyncSession, basis: Basis) -> tuple[Taking, Snapshot | None]:
     """Read and score all dossiers of a scope as they are now; nothing is scored while one has not passed.
 
-    Threads do what takes long, one batch while the database makes the next, so that the event loop goes on.
+    Threads do what takes long, so that the event loop goes on.
     """
     taking = Taking(basis)
-    adding: asyncio.Future[None] | None = None
     with not_collecting():
         async for dossiers in dossiers_of(session, basis.scope_id):
-            if adding is not None:
-                await adding
-            adding = asyncio.ensure_future(asyncio.to_thread(taking.add, dossiers))
-        if adding is not None:
-            await adding
+            await asyncio.to_thread(taking.add, dossiers)
         return taking, None if taking.waiting else await asyncio.to_thread(taking.finish)
 
 

@@ -61,7 +61,7 @@ async def preview_scope(
     responses=problems(
         ScopeNotFound, actions.ScopeNotReviewed, actions.NothingChanged, actions.ReasonMissing
     ),
-    dependencies=[Repeatable],
+    dependencies=[Repeatable(Permission.RESULT_FINALIZE)],
 )
 async def finalize_scope(
     scope_id: UUID,
@@ -114,7 +114,7 @@ async def read_unit_result(
     "/{result_id}/publish",
     response_model=ResultOut,
     responses=problems(queries.ResultNotFound, actions.NotPublishable),
-    dependencies=[Repeatable],
+    dependencies=[Repeatable(Permission.RESULT_PUBLISH)],
 )
 async def publish_result(
     result_id: UUID,

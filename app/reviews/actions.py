@@ -3,6 +3,7 @@
 from datetime import datetime
 from fractions import Fraction
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -11,7 +12,7 @@ from app.catalogue import queries as catalogue
 from app.core.audit import record
 from app.core.problems import Fault, InvalidRequest, Problem
 from app.periods.rules import end_of
-from app.reviews.adopted import decisions_of, official_of
+from app.reviews import queries
 from app.reviews.models import Adjustment, AdjustmentKind, Clarification
 from app.reviews.schemas import AdjustmentIn, ReturnIn
 from app.scoring import answers as answer_format
@@ -35,9 +36,10 @@ async def claim(session: AsyncSession, submission: Submission, *, by: Principal,
     Raises: ActionNotAllowed (409).
     """
     require_allowed(by, submission, Action.CLAIM, now)
-    move(submission, Action.CLAIM, now)
+    before = move(submission, Action.CLAIM, now)
     submission.claimed_by, submission.claimed_at = by.id, now
-    await record(session, by, "review.claim", submission, now, after={"state": submission.state.value})
+    after = {"state": submission.state.value}
+    await record(session, by, "review.claim", submission, now, before=before, after=after)
 
 
 async def return_for_clarification(
@@ -71,11 +73,14 @@ async def return_for_clarification(
         asked_by_name=by.name,
     )
     session.add(clarification)
-    move(submission, Action.RETURN, now)
-    submission.entry_due_at = due_at
+    before = move(submission, Action.RETURN, now)
+    # A return gives time, it never takes any: whoever was returned early keeps the deadline all units have.
+    submission.entry_due_at = max(submission.entry_due_at, due_at)
     submission.claimed_by = submission.claimed_at = None
     after = {"state": submission.state.value, "due_at": due_at.isoformat(), "items": clarification.items}
-    await record(session, by, "review.return", submission, now, after=after, reason=body.reason)
+    await record(
+        session, by, "review.return", submission, now, before=before, after=after, reason=body.reason
+    )
     return clarification
 
 
@@ -92,7 +97,7 @@ async def adjust(
     faults = _faults(index_set, body, declared)
     if faults:
         raise InvalidRequest(faults=faults)
-    decisions = (await decisions_of(session, [submission.id])).get(submission.id, {})
+    previous = (await queries.holding_adjustments(session, submission.id)).get(body.indicator)
     adjustment = Adjustment(
         submission_id=submission.id,
         indicator_code=body.indicator,
@@ -107,8 +112,8 @@ async def adjust(
     session.add(adjustment)
     submission.changed_at = now
     submission.touch()
-    previous = decisions.get(body.indicator)
-    before = {"indicator": body.indicator, "declared": declared, "decision": previous and [*previous]}
+    held = {"kind": previous.kind.value, "value": previous.value} if previous else None
+    before = {"indicator": body.indicator, "declared": declared, "decision": held}
     after = {"indicator": body.indicator, "kind": body.kind.value, "value": adjustment.value}
     await record(
         session, by, "review.adjust", submission, now, before=before, after=after, reason=body.reason
@@ -147,7 +152,12 @@ def _faults(index_set: IndexSet, body: AdjustmentIn, declared: dict[str, Any] | 
             Fault(f"/{name}", "missing", "thiếu giá trị điều chỉnh", "the adjusted value is missing")
         )
     elif body.kind is AdjustmentKind.ANSWER:
-        faults = answer_format.faults(index_set, {body.indicator: _given(body)}, by=None)
+        given = {body.indicator: _given(body)}
+        faults = answer_format.faults(index_set, given, by=None)
+        if not faults and not answer_format.canonical(index_set, given):
+            found.append(
+                Fault("/figures", "missing", "thiếu giá trị điều chỉnh", "the adjusted value is missing")
+            )
         found += [Fault(f.pointer.removeprefix(f"/{body.indicator}"), f.code, f.vi, f.en) for f in faults]
     elif body.points is not None and Fraction(body.points) > indicator.max_points:
         vi, en = f"không quá {indicator.max_points} điểm", f"at most {indicator.max_points} points"
@@ -170,29 +180,40 @@ async def _index_set(session: AsyncSession, submission: Submission) -> IndexSet:
     return catalogue.scoring_set(await catalogue.index_set_by_id(session, submission.index_set_id))
 
 
-async def _undecided(session: AsyncSession, submission: Submission) -> list[Fault]:
-    """Return what the reviewer must still decide: agencies' missing figures (ruling 20), claims (ruling 8)."""
-    index_set = await _index_set(session, submission)
-    answers = (await content_of(session, submission))["answers"]
-    decisions = (await decisions_of(session, [submission.id])).get(submission.id, {})
-    given = {
-        (code, agency)
-        for code, agency, _ in (await official_of(session, [submission])).get(submission.unit_id, [])
-    }
+def _undecided(
+    index_set: IndexSet, answers: dict[str, Any], decisions: dict[str, Adjustment], figures: dict[str, UUID]
+) -> list[Fault]:
+    """Return what the reviewer must still decide. Pure.
+
+    Figures an agency owes (ruling 20), claims of not applicable (ruling 8), and decisions on answers that the unit has
+    changed since.
+    """
     faults = []
     for indicator in index_set.indicators:
-        if indicator.code in decisions and decisions[indicator.code][0] is not AdjustmentKind.AS_DECLARED:
-            continue
-        if indicator.declared_by != "unit" and (indicator.code, indicator.declared_by) not in given:
+        held, answer = decisions.get(indicator.code), answers.get(indicator.code)
+        pointer = f"/answers/{indicator.code}"
+        if held is not None and held.kind is not AdjustmentKind.AS_DECLARED:
+            if _value_of(held.declared) != _value_of(answer):
+                vi = "đơn vị đã sửa số liệu sau điều chỉnh này; quyết định lại"
+                en = "the unit has changed its answer since this decision: decide again"
+                faults.append(Fault(pointer, "decision_outdated", vi, en))
+        elif indicator.declared_by != "unit" and indicator.code not in figures:
             vi, en = (
                 f"chờ số liệu của {indicator.declared_by}",
                 f"figures of {indicator.declared_by} are missing",
             )
-            faults.append(Fault(f"/answers/{indicator.code}", "official_figures_missing", vi, en))
-        elif answers.get(indicator.code, {}).get("not_applicable"):
+            faults.append(Fault(pointer, "official_figures_missing", vi, en))
+        elif (answer or {}).get("not_applicable"):
             vi, en = "chưa quyết định đề nghị không áp dụng", "the claim of not applicable is undecided"
-            faults.append(Fault(f"/answers/{indicator.code}", "claim_undecided", vi, en))
+            faults.append(Fault(pointer, "claim_undecided", vi, en))
     return faults
+
+
+def _value_of(answer: dict[str, Any] | None) -> dict[str, Any]:
+    """Return what an answer declares, without its notes and documents."""
+    return {
+        key: value for key, value in (answer or {}).items() if key in ("choice", "figures", "not_applicable")
+    }
 
 
 async def pass_dossier(
@@ -203,13 +224,17 @@ async def pass_dossier(
     Raises: ActionNotAllowed, ReviewIncomplete with what is undecided (both 409).
     """
     require_allowed(by, submission, Action.PASS, now)
-    faults = await _undecided(session, submission)
-    if faults:
+    index_set = await _index_set(session, submission)
+    figures = await queries.figures_that_count(session, submission, index_set)
+    decisions = await queries.holding_adjustments(session, submission.id)
+    answers = (await content_of(session, submission))["answers"]
+    if faults := _undecided(index_set, answers, decisions, figures):
         raise ReviewIncomplete(faults=faults)
-    move(submission, Action.PASS, now)
+    before = move(submission, Action.PASS, now)
     submission.passed_at = now
+    submission.settled_figures = list(figures.values())
     after = {"state": submission.state.value, "revision": submission.revision_number}
-    await record(session, by, "review.pass", submission, now, after=after)
+    await record(session, by, "review.pass", submission, now, before=before, after=after)
 
 
 async def reopen(
@@ -220,8 +245,8 @@ async def reopen(
     Raises: ActionNotAllowed (409).
     """
     require_allowed(by, submission, Action.REOPEN, now)
-    move(submission, Action.REOPEN, now)
-    submission.claimed_by, submission.claimed_at, submission.passed_at = by.id, now, None
-    await record(
-        session, by, "review.reopen", submission, now, after={"state": submission.state.value}, reason=reason
-    )
+    before = move(submission, Action.REOPEN, now) | {"passed_at": str(submission.passed_at)}
+    submission.claimed_by, submission.claimed_at = by.id, now
+    submission.passed_at = submission.settled_figures = None
+    after = {"state": submission.state.value}
+    await record(session, by, "review.reopen", submission, now, before=before, after=after, reason=reason)

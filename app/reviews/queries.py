@@ -12,20 +12,44 @@ from app.catalogue import queries as catalogue
 from app.core.problems import Lang
 from app.figures.models import OfficialFigure
 from app.periods.models import Period
-from app.reviews.adopted import inputs_of
+from app.reviews.adopted import adopted, dossier_of
 from app.reviews.models import Adjustment, Clarification
 from app.reviews.schemas import AdjustmentOut, ClarificationOut, OfficialOut, ReviewLine, ReviewOut
 from app.scoring.engine import Scorecard, score
 from app.scoring.exact import exact, shown
+from app.scoring.model import IndexSet
 from app.submissions.actions import self_scores
 from app.submissions.models import Submission
 from app.submissions.queries import content_of, sees_all, verified_codes
+from app.units.models import Unit
 
 
 async def adjustments_of(session: AsyncSession, submission_id: UUID) -> Sequence[Adjustment]:
     """Return every decision on a dossier in the order they were made."""
     query = select(Adjustment).where(Adjustment.submission_id == submission_id).order_by(Adjustment.id)
     return (await session.scalars(query)).all()
+
+
+async def holding_adjustments(session: AsyncSession, submission_id: UUID) -> dict[str, Adjustment]:
+    """Return the decision that holds for each indicator: its latest one."""
+    return {row.indicator_code: row for row in await adjustments_of(session, submission_id)}
+
+
+async def figures_that_count(
+    session: AsyncSession, submission: Submission, index_set: IndexSet
+) -> dict[str, UUID]:
+    """Return, by indicator that an agency declares in the unit's place, that agency's latest figure (ruling 20)."""
+    query = (
+        select(OfficialFigure.indicator_code, Unit.key, OfficialFigure.id)
+        .join(Unit, Unit.id == OfficialFigure.agency_unit_id)
+        .where(OfficialFigure.period_id == submission.period_id, OfficialFigure.unit_id == submission.unit_id)
+        .order_by(OfficialFigure.id)
+    )
+    return {
+        code: figure_id
+        for code, agency, figure_id in (await session.execute(query)).all()
+        if code in index_set.by_code and index_set.by_code[code].declared_by == agency
+    }
 
 
 async def clarifications_of(session: AsyncSession, submission_id: UUID) -> Sequence[Clarification]:
@@ -44,8 +68,8 @@ async def appraised_card(session: AsyncSession, submission: Submission, lang: La
     period = await session.get_one(Period, submission.period_id)
     policy = catalogue.scoring_policy(await catalogue.policy_by_id(session, period.policy_id))
     index_set = catalogue.scoring_set(row)
-    inputs = await inputs_of(session, index_set, [submission])
-    return score(index_set, policy, inputs, peers_known=False).card(0, lang)
+    mine = adopted(index_set, await dossier_of(session, submission.id))
+    return score(index_set, policy, [mine], peers_known=False).card(0, lang)
 
 
 async def _official(session: AsyncSession, submission: Submission) -> dict[str, dict[UUID, OfficialOut]]:
@@ -69,7 +93,7 @@ async def review_of(
     own = (await self_scores(session, submission, content)).card(0, lang)
     appraised = await appraised_card(session, submission, lang)
     official = await _official(session, submission)
-    latest = {row.indicator_code: row for row in await adjustments_of(session, submission.id)}
+    latest = await holding_adjustments(session, submission.id)
     whole = sees_all(caller, submission)
     codes = None if whole else (await verified_codes(session, caller))[submission.index_set_id]
     lines = [

@@ -57,7 +57,10 @@ async def list_adjustments(submission_id: UUID, caller: CanRead, session: DbSess
 
 
 @routes.post(
-    "/{submission_id}/claim", response_model=SubmissionOut, responses=_TURN, dependencies=[Repeatable]
+    "/{submission_id}/claim",
+    response_model=SubmissionOut,
+    responses=_TURN,
+    dependencies=[Repeatable(Permission.REVIEW_ACT)],
 )
 async def claim(
     dossier: Dossier, caller: CanReview, session: DbSession, now: Now, lang: Language, response: Response
@@ -69,7 +72,10 @@ async def claim(
 
 
 @routes.post(
-    "/{submission_id}/return", response_model=ClarificationOut, responses=_TURN, dependencies=[Repeatable]
+    "/{submission_id}/return",
+    response_model=ClarificationOut,
+    responses=_TURN,
+    dependencies=[Repeatable(Permission.REVIEW_ACT)],
 )
 async def return_for_clarification(
     body: ReturnIn, dossier: Dossier, caller: CanReview, session: DbSession, now: Now, response: Response
@@ -85,7 +91,7 @@ async def return_for_clarification(
     response_model=AdjustmentOut,
     status_code=201,
     responses=_TURN,
-    dependencies=[Repeatable],
+    dependencies=[Repeatable(Permission.REVIEW_ACT)],
 )
 async def adjust(
     body: AdjustmentIn, dossier: Dossier, caller: CanReview, session: DbSession, now: Now, response: Response
@@ -100,7 +106,7 @@ async def adjust(
     "/{submission_id}/pass",
     response_model=SubmissionOut,
     responses=problems(SubmissionNotFound, ActionNotAllowed, actions.ReviewIncomplete),
-    dependencies=[Repeatable],
+    dependencies=[Repeatable(Permission.REVIEW_ACT)],
 )
 async def pass_dossier(
     dossier: Dossier, caller: CanReview, session: DbSession, now: Now, lang: Language, response: Response
@@ -112,7 +118,10 @@ async def pass_dossier(
 
 
 @routes.post(
-    "/{submission_id}/reopen-review", response_model=SubmissionOut, responses=_TURN, dependencies=[Repeatable]
+    "/{submission_id}/reopen-review",
+    response_model=SubmissionOut,
+    responses=_TURN,
+    dependencies=[Repeatable(Permission.REVIEW_ACT)],
 )
 async def reopen(
     body: ReasonIn,

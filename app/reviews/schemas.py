@@ -1,6 +1,6 @@
 """Reviews as the API shows and takes them."""
 
-from datetime import date, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import Field
 
 from app.core.http import Schema
+from app.periods.schemas import Day
 from app.reviews.models import AdjustmentKind
 from app.submissions.schemas import Code, Figures
 
@@ -35,7 +36,7 @@ class ReturnIn(Schema):
     """A return for clarification (R-021): a reason and at least one item."""
 
     reason: Reason
-    due_on: date = Field(description="last day to send the dossier again (Vietnam)")
+    due_on: Day = Field(description="last day to send the dossier again (Vietnam)")
     items: list[ItemIn] = Field(min_length=1, max_length=100)
 
 
@@ -56,7 +57,7 @@ class AdjustmentIn(Schema):
     kind: AdjustmentKind
     choice: str | None = Field(None, max_length=64)
     figures: Figures | None = None
-    points: str | None = Field(None, pattern=r"^\d{1,6}(\.\d{1,6})?$", examples=["7.5"])
+    points: str | None = Field(None, pattern=r"^[0-9]{1,6}(\.[0-9]{1,6})?$", examples=["7.5"])
     accepted: bool | None = None
     reason: Reason
 

@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from app.scoring.model import IndexSet, Indicator, Options, Ratio, Variable
@@ -108,11 +109,13 @@ def figure_of(value: object) -> tuple[int | str, None] | tuple[None, str]:
 
 def _unreadable(value: object) -> str | None:
     """Refuse what is no number, and what is too large to be written out as text."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal | str):
         return "not_a_number"
     if isinstance(value, str):
         return None
-    if isinstance(value, float) and not math.isfinite(value):
+    if not (
+        value.is_finite() if isinstance(value, Decimal) else isinstance(value, int) or math.isfinite(value)
+    ):
         return "not_a_number"
     if abs(value) < 10**_DIGITS:
         return None

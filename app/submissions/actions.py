@@ -1,5 +1,6 @@
 """Opening a year, declaring, approving and submitting."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,9 +15,10 @@ from app.core.db import new_id
 from app.core.problems import Fault, InvalidRequest, Problem
 from app.core.vietnamese import searchable, sort_key
 from app.evidence import queries as evidence
-from app.periods.actions import PeriodAlreadyOpen
+from app.periods.actions import PeriodAlreadyOpen, set_deadlines
 from app.periods.models import Period, PeriodState
 from app.periods.queries import sets_of
+from app.periods.rules import is_late
 from app.scoring.engine import Scores, UnitInput, score
 from app.submissions import content as contents
 from app.submissions import queries
@@ -49,6 +51,20 @@ class ApprovalMissing(Problem):
     )
 
 
+class DeadlinePassed(Problem):
+    """The guidance date leaves the units no time: nobody could enter anything."""
+
+    status, code = 409, "deadline_passed"
+    title_vi, title_en = "Hạn nộp đã qua", "The deadline to submit has passed"
+
+
+class UnitWithoutParent(Problem):
+    """Nobody could review the unit: the tree must be mended first."""
+
+    status, code = 409, "unit_without_parent"
+    title_vi, title_en = "Đơn vị không có cấp trên trong kỳ", "A unit has nobody above it in this period"
+
+
 class NoUnits(Problem):
     status, code = 409, "no_units"
     title_vi, title_en = "Không có đơn vị nào để đánh giá", "There are no units to assess"
@@ -71,20 +87,31 @@ def require_allowed(caller: Principal, submission: Submission, action: Action, n
 async def open_period(session: AsyncSession, period: Period, *, by: Actor, now: datetime) -> OpenedOut:
     """Open a year: create the dossier of every unit its sets measure, as the tree stands at the year's end.
 
-    Raises: PeriodAlreadyOpen (409), NoUnits (409).
+    Raises: PeriodAlreadyOpen, DeadlinePassed, NoUnits, UnitWithoutParent (all 409).
     """
     if period.state is not PeriodState.DRAFT:
         raise PeriodAlreadyOpen()
-    policy = catalogue.policy_file(await catalogue.policy_by_id(session, period.policy_id))
+    row = await catalogue.policy_by_id(session, period.policy_id)
+    policy = catalogue.policy_file(row)
+    used_sets = await sets_of(session, period.id)
+    # The calendar may have been corrected since the year was prepared.
+    await set_deadlines(session, period, row, {used.unit_kind: used.index_set_id for used, _ in used_sets})
+    if is_late(now, period.submission_due_at):
+        raise DeadlinePassed("Sửa ngày gửi văn bản hướng dẫn rồi mở.", "Move the guidance date, then open.")
     tree = await tree_on(session, period.ends_on)
     scopes: dict[tuple[UnitKind, UUID | None], RankingScope] = {}
     dossiers = [
         _dossier(
-            period, used.index_set_id, unit, tree, _scope_of(period, unit, version, tree, policy, scopes), now
+            period,
+            used.index_set_id,
+            unit,
+            name,
+            path,
+            _scope_of(period, unit, path, tree, policy, scopes),
+            now,
         )
-        for used, _ in await sets_of(session, period.id)
-        for unit, version in tree.values()
-        if unit.kind == used.unit_kind and version.parent_id is not None
+        for used, _ in used_sets
+        for unit, name, path in _assessed(tree, used.unit_kind)
     ]
     if not dossiers:
         raise NoUnits()
@@ -100,21 +127,38 @@ async def open_period(session: AsyncSession, period: Period, *, by: Actor, now: 
     return OpenedOut(period_id=period.id, submissions=count, scopes=len(scopes))
 
 
+def _assessed(tree: Tree, kind: UnitKind) -> Iterator[tuple[Unit, str, list[UUID]]]:
+    """Give the units of a kind with their names and all above them.
+
+    Raises: UnitWithoutParent (409) for one that nobody could review.
+    """
+    for unit, version in tree.values():
+        if unit.kind == kind:
+            path = path_to(tree, unit.id)
+            if len(path) < 2:
+                vi, en = (
+                    f"{version.name} không có đơn vị cấp trên.",
+                    f"There is no unit above {version.name}.",
+                )
+                raise UnitWithoutParent(vi, en)
+            yield unit, version.name, path
+
+
 def _scope_of(
     period: Period,
     unit: Unit,
-    version: UnitVersion,
+    path: list[UUID],
     tree: Tree,
     policy: PolicyFile,
     scopes: dict[tuple[UnitKind, UUID | None], RankingScope],
 ) -> RankingScope:
     """Return the ranking scope of a unit, made when first needed (ruling 19: by policy, all or under one parent)."""
     by_parent = policy.ranking_scopes[unit.kind.value] == "parent"
-    parent_id = version.parent_id if by_parent else None
+    parent_id = path[1] if by_parent else None
     key = (unit.kind, parent_id)
     if key not in scopes:
         # One ranking of all units of a kind is finalized at the top of the tree, wherever the units hang.
-        finalizer = parent_id or path_to(tree, unit.id)[-1]
+        finalizer = parent_id or path[-1]
         name = tree[finalizer][1].name
         scopes[key] = RankingScope(
             period_id=period.id,
@@ -127,10 +171,14 @@ def _scope_of(
 
 
 def _dossier(
-    period: Period, index_set_id: UUID, unit: Unit, tree: Tree, scope: RankingScope, now: datetime
+    period: Period,
+    index_set_id: UUID,
+    unit: Unit,
+    name: str,
+    path: list[UUID],
+    scope: RankingScope,
+    now: datetime,
 ) -> Submission:
-    path = path_to(tree, unit.id)
-    name = tree[unit.id][1].name
     return Submission(
         period_id=period.id,
         unit_id=unit.id,
@@ -270,13 +318,19 @@ async def submit(session: AsyncSession, submission: Submission, *, by: Principal
             "Lãnh đạo cơ quan duyệt nội dung hiện tại rồi mới gửi.",
             "The leader approves the present content first.",
         )
-    move(submission, Action.SUBMIT, now)
+    before = move(submission, Action.SUBMIT, now)
     submission.submitted_at = now
-    await record(session, by, "submission.submit", submission, now, after={"state": submission.state.value})
+    known = {"state": submission.state.value, "content_hash": submission.content_hash}
+    await record(session, by, "submission.submit", submission, now, before=before, after=known)
 
 
-def move(submission: Submission, action: Action, now: datetime) -> None:
-    """Bring the dossier to the state an allowed action leads to."""
+def move(submission: Submission, action: Action, now: datetime) -> dict[str, Any]:
+    """Bring the dossier to the state an allowed action leads to, and return what was before, for the audit."""
+    before = {
+        "state": submission.state.value,
+        "claimed_by": submission.claimed_by and str(submission.claimed_by),
+    }
     submission.state = after(action, submission.state)
     submission.changed_at = now
     submission.touch()
+    return before

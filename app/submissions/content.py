@@ -13,6 +13,14 @@ from app.scoring.model import IndexSet
 from app.submissions.schemas import MissingItem, SubmissionPatch
 
 Content = dict[str, Any]
+_NOTHING: dict[str, tuple[Any, ...]] = {
+    "choice": (),
+    "figures": (),
+    "not_applicable": (False,),
+    "reason": ("",),
+    "note": ("",),
+    "evidence": ([],),
+}
 EMPTY: Content = {"general_information": {}, "contacts": {}, "answers": {}}
 _LEGAL_FIELDS = ("full_name", "workplace", "position", "phone", "email")
 
@@ -31,7 +39,10 @@ def changed(
     The patch must have no faults; `raw` are its answers (`raw_answers`), kept in canonical form.
     """
     parts: dict[str, dict[str, Any]] = {
-        "general_information": patch.general_information or {},
+        "general_information": {
+            code: value if isinstance(value, str | None) else answer_format.figure_of(value)[0]
+            for code, value in (patch.general_information or {}).items()
+        },
         "contacts": {k: v.model_dump() if v else None for k, v in (patch.contacts or {}).items()},
         "answers": _canonical_answers(patch, raw, index_set),
     }
@@ -50,15 +61,15 @@ def raw_answers(patch: SubmissionPatch) -> dict[str, Any]:
     """Return the given answers as plain JSON, without absent fields; removals are left out."""
     answers = patch.model_dump(mode="json", include={"answers"}, exclude_none=True).get("answers", {})
     return {
-        code: {key: value for key, value in answer.items() if value not in (False, "", [])}
+        code: {key: value for key, value in answer.items() if value not in _NOTHING[key]}
         for code, answer in answers.items()
         if answer is not None
     }
 
 
 def _canonical_answers(patch: SubmissionPatch, raw: dict[str, Any], index_set: IndexSet) -> dict[str, Any]:
-    removed: dict[str, Any] = {code: None for code, answer in (patch.answers or {}).items() if answer is None}
-    return removed | answer_format.canonical(index_set, raw)
+    # What says nothing (null, or an entry that is empty in canonical form) removes what was there.
+    return dict.fromkeys(patch.answers or {}) | answer_format.canonical(index_set, raw)
 
 
 def faults(
@@ -93,7 +104,7 @@ def _information_faults(patch: SubmissionPatch, file: IndexSetFile) -> Iterator[
             yield Fault(f"/general_information/{code}", "wrong_kind", vi, en)
 
 
-def _fits(kind: str, value: str | int) -> bool:
+def _fits(kind: str, value: Any) -> bool:
     if kind == "text":
         return isinstance(value, str) and len(value) <= 1000
     number, _ = answer_format.figure_of(value)

@@ -78,6 +78,8 @@ class Submission(VersionedRow):
     claimed_at: Mapped[Instant | None]
     entry_due_at: Mapped[Instant]
     passed_at: Mapped[Instant | None]
+    # The agencies' figures the review ended with: later ones count only when it is taken up again.
+    settled_figures: Mapped[list[UUID] | None] = mapped_column(ARRAY(Uuid))
     changed_at: Mapped[Instant]
 
 

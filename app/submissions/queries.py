@@ -79,17 +79,21 @@ async def submission_for(
 async def dossier_for(
     session: AsyncSession, caller: Principal, submission_id: UUID, *, lock: bool = False
 ) -> tuple[Submission, dict[str, Any]]:
-    """Return a dossier the caller may see with its present content, in one round trip.
+    """Return a dossier the caller may see with its present content; locked against other writers if asked.
 
     Raises: SubmissionNotFound.
     """
+    if lock:
+        # Two statements: after waiting for a lock, a join would look for the new row's revision among the old ones.
+        submission = await submission_for(session, caller, submission_id, lock=True)
+        return submission, await content_of(session, submission)
     verified = await verified_codes(session, caller)
     query = (
         select(Submission, Revision.content)
         .join(Revision, Revision.id == Submission.revision_id)
         .where(Submission.id == submission_id, visible_to(caller, verified))
     )
-    row = (await session.execute(query.with_for_update(of=Submission) if lock else query)).one_or_none()
+    row = (await session.execute(query)).one_or_none()
     if row is None:
         raise SubmissionNotFound()
     submission, content = row
@@ -143,7 +147,7 @@ async def submissions_page(
         query = query.where(
             Submission.reviewer_unit_id.in_(caller.units_with(Permission.REVIEW_ACT)),
             Submission.state.in_(waiting),
-            Submission.unit_id != caller.unit_id,
+            Submission.unit_id.not_in(caller.own_units),
         )
     total = await session.scalar(select(func.count()).select_from(query.subquery())) or 0
     ordered = query.order_by(Submission.sort_key, Submission.id).offset(paging.offset).limit(paging.page_size)
@@ -165,7 +169,7 @@ def denial_of(caller: Principal, submission: Submission, action: Action, now: da
         now=now,
         entry_due_at=submission.entry_due_at,
         holds_role=holds_role(caller, submission, action),
-        is_own_unit=caller.unit_id == submission.unit_id,
+        is_own_unit=submission.unit_id in caller.own_units,
         is_claimant=submission.claimed_by == caller.id,
     )
 

@@ -54,8 +54,14 @@ _MOVES = problems(queries.SubmissionNotFound, actions.ActionNotAllowed)
 @period_routes.post(
     "/{period_id}/open",
     response_model=OpenedOut,
-    responses=problems(periods.PeriodNotFound, PeriodAlreadyOpen, actions.NoUnits),
-    dependencies=[Repeatable],
+    responses=problems(
+        periods.PeriodNotFound,
+        PeriodAlreadyOpen,
+        actions.DeadlinePassed,
+        actions.NoUnits,
+        actions.UnitWithoutParent,
+    ),
+    dependencies=[Repeatable(Permission.PERIOD_MANAGE)],
 )
 async def open_period(
     period_id: UUID,
@@ -190,7 +196,10 @@ async def read_cited_document(
 
 
 @routes.post(
-    "/{submission_id}/approve", response_model=SubmissionOut, responses=_MOVES, dependencies=[Repeatable]
+    "/{submission_id}/approve",
+    response_model=SubmissionOut,
+    responses=_MOVES,
+    dependencies=[Repeatable(Permission.SUBMISSION_APPROVE)],
 )
 async def approve_submission(
     submission_id: UUID,
@@ -219,7 +228,7 @@ async def approve_submission(
         actions.SubmissionIncomplete,
         actions.ApprovalMissing,
     ),
-    dependencies=[Repeatable],
+    dependencies=[Repeatable(Permission.SUBMISSION_SUBMIT)],
 )
 async def submit_submission(
     submission_id: UUID,

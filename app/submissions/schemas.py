@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, WithJsonSchema
 
 from app.core.http import Schema
 from app.scoring.engine import Scorecard
@@ -13,10 +13,20 @@ from app.submissions.models import ReviewState
 from app.submissions.rules import Action, Denial
 from app.units.models import UnitKind
 
+
+def _one_value(value: Any) -> Any:
+    """Cut off what is nested: it is no figure, however deep it goes, and is refused as such."""
+    return [] if isinstance(value, dict | list) else value
+
+
+# Taken as it comes and judged against the set, so that every fault is named with its indicator.
+Scalar = Annotated[
+    Any, AfterValidator(_one_value), WithJsonSchema({"type": ["integer", "number", "string", "null"]})
+]
 Code = Annotated[str, Field(max_length=16, examples=["6.10"])]
 Text = Annotated[str, Field(max_length=5000)]
 # A whole number or a decimal string; the answer format is checked indicator by indicator against the set.
-Figures = Annotated[dict[str, Any], Field(max_length=10, examples=[{"a": 25, "b": "30.5"}])]
+Figures = Annotated[dict[str, Scalar], Field(max_length=10, examples=[{"a": 25, "b": "30.5"}])]
 
 
 class AnswerIn(Schema):
@@ -46,7 +56,7 @@ class ContactIn(Schema):
 class SubmissionPatch(Schema):
     """A change of the content: given entries replace the present ones, null removes one, absent ones stay."""
 
-    general_information: dict[Code, str | int | None] | None = Field(None, max_length=100)
+    general_information: dict[Code, Scalar] | None = Field(None, max_length=100)
     contacts: dict[Annotated[str, Field(max_length=32)], ContactIn | None] | None = Field(None, max_length=5)
     answers: dict[Code, AnswerIn | None] | None = Field(None, max_length=300)
 

@@ -72,7 +72,9 @@ def service(url: str) -> Iterator[int]:
             "LOG_LEVEL": "info",
         }
         with (Path(folder) / "log").open("wb") as log:
-            process = subprocess.Popen([sys.executable, "-m", "app.serve"], env=environment, stderr=log, stdout=log)
+            process = subprocess.Popen(
+                [sys.executable, "-m", "app.serve"], env=environment, stderr=log, stdout=log
+            )
         try:
             wait_until_up(port)
             yield port
@@ -103,7 +105,9 @@ class Wire:
         """Connect to a local port."""
         return cls(*await asyncio.open_connection("127.0.0.1", port))
 
-    async def send(self, method: str, path: str, headers: str = "", body: bytes = b"") -> tuple[int, bytes, bytes]:
+    async def send(
+        self, method: str, path: str, headers: str = "", body: bytes = b""
+    ) -> tuple[int, bytes, bytes]:
         """Send one request and return status, head and body of its answer."""
         head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n{headers}Content-Length: {len(body)}\r\n\r\n"
         self.writer.write(head.encode() + body)

@@ -40,9 +40,13 @@ def answers(index_set: IndexSet, number: int) -> dict[str, Any]:
         if indicator.declared_by != "unit":
             continue
         if isinstance(indicator.rule, Options):
-            given[indicator.code] = {"choice": indicator.rule.options[number % len(indicator.rule.options)].key}
+            given[indicator.code] = {
+                "choice": indicator.rule.options[number % len(indicator.rule.options)].key
+            }
         else:
-            given[indicator.code] = {"figures": {v.key: number + i for i, v in enumerate(indicator.rule.variables, 1)}}
+            given[indicator.code] = {
+                "figures": {v.key: number + i for i, v in enumerate(indicator.rule.variables, 1)}
+            }
     return given
 
 
@@ -69,7 +73,9 @@ async def _http(wire: Wire, token: str, submission_id: UUID, bodies: list[bytes]
     path = f"/api/v1/submissions/{submission_id}"
     started = time.perf_counter()
     for body in bodies:
-        headers = f'Authorization: Bearer {token}\r\nContent-Type: application/json\r\nIf-Match: "{version}"\r\n'
+        headers = (
+            f'Authorization: Bearer {token}\r\nContent-Type: application/json\r\nIf-Match: "{version}"\r\n'
+        )
         status, _, content = await wire.send("PATCH", path, headers, body)
         assert status == 200, content
         version += 1
@@ -81,9 +87,13 @@ async def measure() -> dict[str, Any]:
     async with filled_database() as (database, server):
         async with database.session() as session, session.begin():
             user = (await session.scalars(select(User).where(User.username == REPORTER))).one()
-            submission = (await session.scalars(select(Submission).where(Submission.unit_id == user.unit_id))).one()
+            submission = (
+                await session.scalars(select(Submission).where(Submission.unit_id == user.unit_id))
+            ).one()
             index_set = scoring_set(await session.get_one(IndexSetRow, submission.index_set_id))
-            login = LoginSession(user_id=user.id, created_at=utc_now(), expires_at=utc_now().replace(year=2099))
+            login = LoginSession(
+                user_id=user.id, created_at=utc_now(), expires_at=utc_now().replace(year=2099)
+            )
             session.add(login)
         claims = Claims(user.id, login.id, is_service=False)
         token = Tokens(SECRET, lifetime_seconds=86_400).issue(claims, utc_now())
@@ -100,14 +110,18 @@ async def measure() -> dict[str, Any]:
                 action = await _action(database, claims, submission.id, patches)
                 texts = [json.dumps(body).encode() for body in bodies[SAVES:]]
                 async with database.session() as session:
-                    version = await session.scalar(select(Submission.version).where(Submission.id == submission.id))
+                    version = await session.scalar(
+                        select(Submission.version).where(Submission.id == submission.id)
+                    )
                 wire = await Wire.connect(port)
                 http = await _http(wire, token, submission.id, texts, version or 0)
                 await wire.close()
                 if turn:  # the first round warms up
                     rounds.append({"floor": floor, "action": action, "http": http})
         await raw.close()
-    rates = {name: round(statistics.median(r[name] for r in rounds), 1) for name in ("floor", "action", "http")}
+    rates = {
+        name: round(statistics.median(r[name] for r in rounds), 1) for name in ("floor", "action", "http")
+    }
     return {
         "bench": "c saving 50 answers",
         "answers": len(answers(index_set, 0)),

@@ -27,7 +27,10 @@ def main(arguments: list[str]) -> int:
         return 0
     validate(json.loads(present))
     if FILE.read_text(encoding="utf-8") != present:
-        print("openapi/api.json differs from the code: run scripts/openapi and look at the difference", file=sys.stderr)
+        print(
+            "openapi/api.json differs from the code: run scripts/openapi and look at the difference",
+            file=sys.stderr,
+        )
         return 1
     print("openapi: valid, and as committed")
     return 0

@@ -27,7 +27,9 @@ def lock_faults() -> list[str]:
     runtime = wanted(project["project"]["dependencies"])
     development = runtime | wanted(project["dependency-groups"]["dev"])
     faults = [f"requirements.lock lacks {name}" for name in sorted(runtime - locked("requirements.lock"))]
-    faults += [f"requirements-dev.lock lacks {n}" for n in sorted(development - locked("requirements-dev.lock"))]
+    faults += [
+        f"requirements-dev.lock lacks {n}" for n in sorted(development - locked("requirements-dev.lock"))
+    ]
     for name in ("requirements.lock", "requirements-dev.lock"):
         text = (ROOT / name).read_text(encoding="utf-8")
         if "://" in text:
@@ -55,7 +57,9 @@ def container_faults() -> list[str]:
         faults.append("Dockerfile: no HEALTHCHECK")
     for name, *rest in words:
         sources = rest[0].split()[:-1] if name == "COPY" and "--from" not in rest[0] else []
-        faults += [f"Dockerfile: COPY of missing {source}" for source in sources if not (ROOT / source).exists()]
+        faults += [
+            f"Dockerfile: COPY of missing {source}" for source in sources if not (ROOT / source).exists()
+        ]
     compose = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
     for service, options in compose["services"].items():
         if "healthcheck" not in options and "build" not in options:

@@ -13,6 +13,7 @@ UNIT_LEADER = frozenset({Role.UNIT_LEADER})
 AGENCY = frozenset({Role.VERIFYING_AGENCY})
 AUDITOR = frozenset({Role.AUDITOR})
 SERVICE = frozenset({Role.SERVICE})
+PEOPLE = EVERYBODY - SERVICE
 
 # Those who read dossiers; rows they may not see are 404, not 403.
 DOSSIER = ADMIN | REVIEWERS | LEADERS | REPORTER | UNIT_LEADER | AGENCY | AUDITOR
@@ -32,9 +33,9 @@ ACCESS: dict[str, frozenset[Role]] = {
     "GET /healthz": PUBLIC,
     "GET /readyz": PUBLIC,
     "POST /api/v1/auth/token": PUBLIC,
-    "POST /api/v1/auth/logout": EVERYBODY,
+    "POST /api/v1/auth/logout": PEOPLE,
     "GET /api/v1/me": EVERYBODY,
-    "POST /api/v1/me/password": EVERYBODY,
+    "POST /api/v1/me/password": PEOPLE,
     "GET /api/v1/users": ADMIN | REVIEWERS | AUDITOR,
     "POST /api/v1/users": ADMIN,
     "GET /api/v1/users/{user_id}": ADMIN | REVIEWERS | AUDITOR,

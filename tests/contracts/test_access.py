@@ -7,8 +7,8 @@ from uuid import uuid4
 import pytest
 from fastapi import FastAPI
 
-from app.accounts.permissions import Role
 from app.accounts.first import DEMO_SERVICE, DEMO_SERVICE_SECRET
+from app.accounts.permissions import Role
 from tests.client import CheckedClient
 from tests.conftest import LogIn
 from tests.contracts.access import ACCESS, PUBLIC
@@ -57,7 +57,9 @@ async def call(client: CheckedClient, name: str, operation: dict[str, Any]) -> i
     query = {
         parameter["name"]: str(uuid4())
         for parameter in operation.get("parameters", [])
-        if parameter["in"] == "query" and parameter.get("required") and parameter["schema"].get("format") == "uuid"
+        if parameter["in"] == "query"
+        and parameter.get("required")
+        and parameter["schema"].get("format") == "uuid"
     }
     headers = {"If-Match": '"1"'}
     if method in ("POST", "PATCH", "PUT"):
@@ -76,21 +78,29 @@ async def require_matrix(app: FastAPI, client: CheckedClient, role: Role) -> Non
         assert (status != 403) == allowed, f"{name} as {role}: {status}"
 
 
-async def test_nobody_gets_past_the_door_except_where_it_is_public(app: FastAPI, client: CheckedClient) -> None:
+async def test_nobody_gets_past_the_door_except_where_it_is_public(
+    app: FastAPI, client: CheckedClient
+) -> None:
     for name, operation in operations(app).items():
         status = await call(client, name, operation)
         assert (status == 401) == (ACCESS[name] is not PUBLIC), f"{name}: {status}"
 
 
 @pytest.mark.parametrize("role", ACCOUNTS, ids=str)
-async def test_each_role_gets_in_exactly_where_the_matrix_says(app: FastAPI, as_user: LogIn, role: Role) -> None:
+async def test_each_role_gets_in_exactly_where_the_matrix_says(
+    app: FastAPI, as_user: LogIn, role: Role
+) -> None:
     await require_matrix(app, await as_user(ACCOUNTS[role]), role)
 
 
 async def test_a_service_account_gets_in_exactly_where_the_matrix_says(
     app: FastAPI, client: CheckedClient
 ) -> None:
-    form = {"grant_type": "client_credentials", "client_id": DEMO_SERVICE, "client_secret": DEMO_SERVICE_SECRET}
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": DEMO_SERVICE,
+        "client_secret": DEMO_SERVICE_SECRET,
+    }
     token = (await client.post("/api/v1/auth/token", data=form)).json()["access_token"]
     client.headers["Authorization"] = f"Bearer {token}"
     await require_matrix(app, client, Role.SERVICE)

@@ -38,23 +38,23 @@ def test_making_text_searchable_twice_changes_nothing(text: str) -> None:
 
 def test_letters_stand_in_the_order_of_the_alphabet() -> None:
     alphabet = list("aăâbcdđeêghiklmnoôơpqrstuưvxy")
-    assert sorted(alphabet[::-1], key=sort_key) == alphabet
+    assert sorted({*alphabet}, key=sort_key) == alphabet
 
 
 def test_tones_of_one_syllable_stand_in_the_order_of_the_dictionary() -> None:
     tones = ["ma", "mà", "mả", "mã", "má", "mạ"]
-    assert sorted(tones[::-1], key=sort_key) == tones
+    assert sorted({*tones}, key=sort_key) == tones
 
 
 def test_letters_count_before_tones() -> None:
     """ "mạ" comes before "mai": the second word has one more letter, whatever the tones are."""
     words = ["mạ", "mai", "mái", "mau", "mẩu", "năm"]
-    assert sorted(words[::-1], key=sort_key) == words
+    assert sorted({*words}, key=sort_key) == words
 
 
 def test_a_shorter_name_comes_before_a_longer_one_that_begins_with_it() -> None:
     names = ["An", "An Xuyên", "Ăn", "Đầm", "Đầm Dơi", "Phường 1", "Phường 8", "Tân", "Tân Ân", "Tân Thành"]
-    assert sorted(names[::-1], key=sort_key) == names
+    assert sorted({*names}, key=sort_key) == names
 
 
 @given(_words)

@@ -1,5 +1,6 @@
 """Preparing a year through the API: its deadlines, what is refused, and opening it once."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.audit import AuditEvent
 from tests.client import CheckedClient
-from tests.conftest import LogIn
+from tests.conftest import Clock, LogIn
 from tests.scene import SETS, Scene, local, photograph
 
 URL = "/api/v1/periods"
@@ -98,15 +99,32 @@ async def test_a_year_is_opened_once(as_user: LogIn) -> None:
     assert (moved.status_code, moved.json()["code"]) == (409, "period_already_open")
 
 
-async def test_a_year_without_units_is_not_opened(as_user: LogIn, session: AsyncSession) -> None:
-    """No unit existed on 14/12/2010; and no district exists on 14/12/2025."""
+@pytest.mark.parametrize(("year", "sets"), [(2010, SETS), (2025, {"district": "camau-2023-huyen"})])
+async def test_a_year_without_units_is_not_opened(
+    as_user: LogIn, session: AsyncSession, clock: Clock, year: int, sets: dict[str, str]
+) -> None:
+    """No unit is known on 14/12/2010; and no district exists on 14/12/2025."""
+    clock.now = datetime(year, 12, 15, 2, 0, tzinfo=UTC)
     admin = await as_user("admin")
-    for year, sets in ((2010, SETS), (2025, {"district": "camau-2023-huyen"})):
-        period, etag = await prepared(admin, year=year, guidance_on=f"{year}-12-15", sets=sets)
-        before = await photograph(session)
-        response = await admin.post(f"{URL}/{period['id']}/open", headers={"If-Match": etag})
-        assert (response.status_code, response.json()["code"]) == (409, "no_units")
-        assert await photograph(session) == before
+    period, etag = await prepared(admin, year=year, guidance_on=f"{year}-12-15", sets=sets)
+    before = await photograph(session)
+    response = await admin.post(f"{URL}/{period['id']}/open", headers={"If-Match": etag})
+    assert (response.status_code, response.json()["code"]) == (409, "no_units")
+    assert await photograph(session) == before
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(-1, 200), (0, 409), (1, 409)])
+async def test_a_year_that_leaves_no_time_to_submit_is_not_opened(
+    as_user: LogIn, clock: Clock, seconds: int, status: int
+) -> None:
+    admin = await as_user("admin")
+    period, etag = await prepared(admin)
+    clock.now = datetime.fromisoformat(period["submission_due_at"]) + timedelta(seconds=seconds)
+    response = await admin.post(f"{URL}/{period['id']}/open", headers={"If-Match": etag})
+    assert (response.status_code, response.json().get("code")) in (
+        (status, None),
+        (status, "deadline_passed"),
+    )
 
 
 @pytest.mark.parametrize(

@@ -127,7 +127,7 @@ async def test_earlier_decisions_stay_as_history_and_the_latest_holds(
     assert [one["value"] for one in listed] == [{"points": "1"}, {"points": "2"}]
     query = select(AuditEvent).where(AuditEvent.action == "review.adjust").order_by(AuditEvent.id.desc())
     event = (await session.scalars(query.limit(1))).one()
-    assert (event.before or {})["decision"] == ["points", {"points": "1"}]
+    assert (event.before or {})["decision"] == {"kind": "points", "value": {"points": "1"}}
     assert (event.after or {})["value"] == {"points": "2"}
     assert event.reason == points("1.4", "2")["reason"]
 
@@ -149,8 +149,8 @@ async def test_a_decision_keeps_what_was_declared_then(scene: Scene) -> None:
     assert made.json()["declared"]["figures"] == {"a": 3, "b": 4}
 
 
-async def test_an_accepted_claim_ends_with_the_claim(scene: Scene) -> None:
-    """The unit takes its claim back after a return and declares figures: they count, the old decision cannot."""
+async def test_a_decision_on_an_answer_that_has_changed_since_is_decided_again(scene: Scene) -> None:
+    """The unit takes its claim back after a return and declares: the old acceptance must not silently decide."""
     claim = {"not_applicable": True, "reason": "Năm nay không phát sinh"}
     await scene.done(scene.act(REVIEWER, "return", return_body()))
     await again(scene, {"1.2": claim})
@@ -159,7 +159,14 @@ async def test_an_accepted_claim_ends_with_the_claim(scene: Scene) -> None:
     assert (await line(scene, "1.2"))["appraised_points"] == "0"
     await scene.done(scene.act(REVIEWER, "return", return_body()))
     await again(scene, {"1.2": {"choice": "full", "note": "Có họp"}})
+    await scene.done(scene.act(REVIEWER, "adjustments", points("5.4", "0")))
+    waiting = await scene.act(REVIEWER, "pass")
+    assert waiting.status_code == 409
+    told = [(one["pointer"], one["code"]) for one in waiting.json()["errors"]]
+    assert told == [("/answers/1.2", "decision_outdated")]
+    await scene.done(scene.act(REVIEWER, "adjustments", decision("1.2", "as_declared")))
     assert (await line(scene, "1.2"))["appraised_points"] == "5"
+    assert (await scene.act(REVIEWER, "pass")).status_code == 200
 
 
 async def again(scene: Scene, answers: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.audit import AuditEvent
 from app.units.queries import unit_ids_by_key
-from tests.conftest import Clock, LogIn, logged_in
+from tests.conftest import Clock, logged_in
 from tests.scene import NOTE, REVIEWER, SIBLING, UNIT, Scene, full_content, photograph, points, return_body
 
 REPORTER, LEADER = f"{UNIT}.reporter", f"{UNIT}.leader"
@@ -243,16 +243,3 @@ async def test_two_dossiers_do_not_touch_each_other(scene: Scene) -> None:
     assert (await scene.read(SIBLING))["state"] == "submitted"
     assert (await scene.read())["answers"]["1.1"] == full_content("camau-2023-xa")["answers"]["1.1"]
     assert (await scene.read())["answers"]["1.1"]["note"] == NOTE
-
-
-async def test_a_dossier_of_a_reviewer_who_is_gone_can_be_taken_over(scene: Scene, as_user: LogIn) -> None:
-    """A claim must not outlive the account: otherwise the scope could never be finalized."""
-    await scene.claimed("so-noi-vu", **SO)
-    admin = await as_user("admin")
-    found = (await admin.get("/api/v1/users", params={"search": "reviewer"})).json()["items"]
-    gone = next(one for one in found if one["username"] == "reviewer")
-    off = await admin.patch(
-        f"/api/v1/users/{gone['id']}", json={"is_active": False}, headers={"If-Match": '"1"'}
-    )
-    assert off.status_code == 200
-    assert (await scene.act("reviewer2", "claim", unit="so-noi-vu")).status_code == 200
