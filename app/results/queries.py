@@ -84,12 +84,15 @@ def basis_of(scope_id: UUID, index_set: IndexSetRow, policy: PolicyRow) -> Basis
 async def taken(session: AsyncSession, basis: Basis) -> tuple[Taking, Snapshot | None]:
     """Read and score all dossiers of a scope as they are now; nothing is scored while one has not passed.
 
-    Threads do what takes long, so that the event loop goes on.
+    Threads do what takes long, so that the event loop goes on, while the database makes the next batch.
     """
     taking = Taking(basis)
     with not_collecting():
+        adding = asyncio.create_task(asyncio.sleep(0))
         async for dossiers in dossiers_of(session, basis.scope_id):
-            await asyncio.to_thread(taking.add, dossiers)
+            await adding
+            adding = asyncio.create_task(asyncio.to_thread(taking.add, dossiers))
+        await adding
         return taking, None if taking.waiting else await asyncio.to_thread(taking.finish)
 
 

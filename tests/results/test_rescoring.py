@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -11,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.config import SettingMissing, Settings
 from app.core.db import Database, new_id
+from app.core.embedded import EmbeddedPostgres
 from app.results import rescore
 from app.results.models import Result, ResultLine
 from app.results.queries import basis_of_result
@@ -120,8 +122,21 @@ async def test_the_command_reads_the_configured_database(
     assert "there is no result" in capsys.readouterr().err
 
 
-def test_without_a_database_the_command_makes_none(tmp_path: object, settings: Settings) -> None:
+def test_without_a_database_the_command_makes_none(settings: Settings) -> None:
     plain = Settings(var_dir=settings.var_dir)
     with pytest.raises(SettingMissing), rescore.database_url(plain):
         pass
     assert list(settings.var_dir.iterdir()) == []
+
+
+def test_the_command_is_let_in_by_a_running_embedded_server(
+    server: EmbeddedPostgres,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "postgres").symlink_to(server._folder)
+    monkeypatch.setenv("VAR_DIR", str(tmp_path))
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    assert rescore.main([str(new_id())]) == 2
+    assert "there is no result" in capsys.readouterr().err
