@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index, Table, insert
+from sqlalchemy import Index
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.db import Instant, Json, Row, new_id
+from app.core.db import Instant, Json, Row, driver_of, insert_sql, new_id, to_json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +44,21 @@ class AuditEvent(Row):
     reason: Mapped[str | None]
 
 
-# On the table, not the mapped class: an audit row is written in nearly every request and never read back there.
-_INSERT = insert(cast(Table, AuditEvent.__table__))
+_INSERT = insert_sql(
+    AuditEvent,
+    "id",
+    "at",
+    "actor_id",
+    "actor_name",
+    "acting_for",
+    "request_id",
+    "action",
+    "object_type",
+    "object_id",
+    "before",
+    "after",
+    "reason",
+)
 
 SYSTEM = Actor(id=UUID(int=0), name="system", acting_for=None, request_id="-")
 
@@ -62,20 +75,19 @@ async def record(
     reason: str | None = None,
 ) -> None:
     """Write one audit event in the caller's transaction; `before` and `after` hold only what changed."""
-    await session.execute(
+    connection = await driver_of(session)
+    await connection.execute(
         _INSERT,
-        {
-            "id": new_id(),
-            "at": now,
-            "actor_id": actor.id,
-            "actor_name": actor.name,
-            "acting_for": actor.acting_for,
-            "request_id": actor.request_id,
-            "action": action,
-            "object_type": target.__tablename__,
-            "object_id": target.id,
-            "before": before,
-            "after": after,
-            "reason": reason,
-        },
+        new_id(),
+        now,
+        actor.id,
+        actor.name,
+        actor.acting_for,
+        actor.request_id,
+        action,
+        target.__tablename__,
+        target.id,
+        to_json(before),
+        to_json(after),
+        reason,
     )

@@ -83,19 +83,17 @@ async def dossier_for(
 
     Raises: SubmissionNotFound.
     """
-    if lock:
-        # Two statements: after waiting for a lock, a join would look for the new row's revision among the old ones.
-        submission = await submission_for(session, caller, submission_id, lock=True)
-        return submission, await content_of(session, submission)
     verified = await verified_codes(session, caller)
     query = (
         select(Submission, Revision.content)
         .join(Revision, Revision.id == Submission.revision_id)
         .where(Submission.id == submission_id, visible_to(caller, verified))
     )
-    row = (await session.execute(query)).one_or_none()
+    row = (await session.execute(query.with_for_update(of=Submission) if lock else query)).one_or_none()
     if row is None:
-        raise SubmissionNotFound()
+        # Not visible, or overtaken: who has waited for the lock looks for the new row's revision among the old ones.
+        submission = await submission_for(session, caller, submission_id, lock=lock)
+        return submission, await content_of(session, submission)
     submission, content = row
     return submission, content
 

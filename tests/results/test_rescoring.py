@@ -42,6 +42,23 @@ async def test_a_published_result_and_its_correction_are_reproduced(
         assert await rescore.differences(session, UUID(result["id"])) == []
 
 
+async def test_notes_and_evidence_are_not_stored_and_claims_are(
+    session: AsyncSession, as_user: LogIn
+) -> None:
+    scope = await scene.passed_scope(session)
+    submission = (await scene.dossiers(session, scope))["xa-31999"]
+    given = scene.answers(await scene.index_set_of(session, submission), 80)
+    given["1.1"] |= {"note": "ghi chú của cán bộ", "evidence": [str(new_id())]}
+    given["1.2"] = {"not_applicable": True, "reason": "không phát sinh"}
+    await scene.declare(session, submission, given)
+    made = (await scene.finalize(await as_user("huyen-964.reviewer"), scope)).json()
+    query = select(ResultLine.document).where(ResultLine.unit_id == submission.unit_id)
+    stored = json.loads((await session.scalars(query)).one())["input"]["answers"]
+    assert stored["1.1"] == {"choice": given["1.1"]["choice"]}
+    assert stored["1.2"] == {"not_applicable": True}
+    assert await rescore.differences(session, UUID(made["id"])) == []
+
+
 @pytest.mark.parametrize(
     ("change", "found"),
     [
