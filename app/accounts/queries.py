@@ -6,10 +6,11 @@ from uuid import UUID
 from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounts.models import LoginSession, RoleGrant, ServiceAccount, User
+from app.accounts.models import RoleGrant, ServiceAccount, User
 from app.accounts.permissions import Grant, Permission, Principal, Role
 from app.accounts.schemas import GrantOut, UserOut
 from app.accounts.tokens import Claims
+from app.core.db import driver_of
 from app.core.http import Paging
 from app.core.problems import NotFound
 
@@ -24,15 +25,14 @@ class ServiceAccountNotFound(NotFound):
     title_vi, title_en = "Không tìm thấy tài khoản dịch vụ", "Service account not found"
 
 
-_GRANTS = (
-    select(func.array_agg(func.concat(RoleGrant.role, ":", RoleGrant.unit_id)))
-    .where(RoleGrant.user_id == User.id, RoleGrant.ended_at.is_(None))
-    .scalar_subquery()
-)
 # One round trip for every authenticated request: the account, its log-in and its roles as they are now.
-_PRINCIPAL = select(
-    User.username, User.unit_id, User.must_change_password, _GRANTS.label("grants"), LoginSession.id
-).join(LoginSession, LoginSession.user_id == User.id)
+_PRINCIPAL = """
+SELECT u.username, u.unit_id, u.must_change_password,
+       (SELECT array_agg(g.role || ':' || g.unit_id) FROM role_grant g WHERE g.user_id = u.id AND g.ended_at IS NULL)
+         AS grants
+  FROM app_user u JOIN login_session l ON l.user_id = u.id
+ WHERE u.id = $1 AND u.is_active AND l.id = $2 AND l.ended_at IS NULL AND l.expires_at > $3
+"""
 
 
 async def principal_for(
@@ -41,26 +41,19 @@ async def principal_for(
     """Return the caller behind a token as of now, or None if the account or the log-in has ended."""
     if claims.is_service:
         return await _service_principal(session, claims.subject, request_id)
-    query = _PRINCIPAL.where(
-        User.id == claims.subject,
-        User.is_active,
-        LoginSession.id == claims.session_id,
-        LoginSession.ended_at.is_(None),
-        LoginSession.expires_at > now,
-    )
-    row = (await session.execute(query)).one_or_none()
+    row = await (await driver_of(session)).fetchrow(_PRINCIPAL, claims.subject, claims.session_id, now)
     if row is None:
         return None
-    pairs = [text.split(":") for text in row.grants or []]
+    pairs = [text.split(":") for text in row["grants"] or []]
     return Principal(
         id=claims.subject,
-        name=row.username,
-        unit_id=row.unit_id,
-        acting_for=row.unit_id,
+        name=row["username"],
+        unit_id=row["unit_id"],
+        acting_for=row["unit_id"],
         request_id=request_id,
         grants=frozenset(Grant(Role(name), UUID(unit)) for name, unit in pairs),
         session_id=claims.session_id,
-        must_change_password=row.must_change_password,
+        must_change_password=row["must_change_password"],
     )
 
 

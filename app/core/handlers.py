@@ -3,10 +3,11 @@
 import json
 from typing import Any
 
+import asyncpg
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import StaleDataError
 from starlette.exceptions import HTTPException
@@ -114,33 +115,34 @@ def _on_stale(request: Request, _: Exception) -> Response:
     )
 
 
-def problem_of_database_error(error: DBAPIError) -> Problem | None:
-    """Return the problem behind a database error, or None if it is our own fault.
+def problem_of_database_error(error: Exception) -> Problem | None:
+    """Return the problem behind an error of the mapper or of the driver, or None if it is our own fault.
 
     Class 22 (data exception) is a value no column can hold (NUL, half surrogate, number out of range); 23505 and
     40001/40P01 are races; connection faults are temporary.
     """
-    state = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None) or ""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    state = getattr(cause, "sqlstate", None) or ""
     if state in ("23505", "40001", "40P01"):
         return Conflict(
             "Có thay đổi đồng thời; đọc lại rồi thử lại.", "A concurrent change; read again and retry."
         )
-    if state.startswith("22") or "invalid input for query argument" in str(error.orig):
+    if state.startswith("22") or "invalid input for query argument" in str(cause):
         return InvalidRequest(
             "Có ký tự hoặc số mà hệ thống không lưu được.", "A character or number cannot be stored."
         )
-    if error.connection_invalidated or state.startswith(("08", "57", "53")):
+    lost = isinstance(error, asyncpg.InterfaceError) or getattr(error, "connection_invalidated", False)
+    if lost or state.startswith(("08", "57", "53")):
         return Unavailable()
     return None
 
 
 def _on_database(request: Request, error: Exception) -> Response:
-    assert isinstance(error, DBAPIError)
     problem = problem_of_database_error(error)
     if problem is None:
         return on_crash(request, error)
-    if isinstance(error, IntegrityError):
-        log.info("database_conflict", constraint=getattr(error.orig, "constraint_name", None))
+    if isinstance(problem, Conflict):
+        log.info("database_conflict", constraint=getattr(error, "constraint_name", None))
     return render(request, problem)
 
 
@@ -165,6 +167,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _on_validation)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(StaleDataError, _on_stale)
-    app.add_exception_handler(DBAPIError, _on_database)
+    for kind in (DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        app.add_exception_handler(kind, _on_database)
     app.add_exception_handler(PoolTimeout, _on_unavailable)
     app.add_exception_handler(OSError, _on_unavailable)  # no socket, no host, connection refused or lost

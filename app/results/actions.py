@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.accounts.permissions import Principal
 from app.catalogue.models import IndexSetRow, PolicyRow
 from app.core.audit import record
+from app.core.db import driver_of
 from app.core.problems import Fault, Problem
 from app.periods.models import Period
 from app.results import publication, queries
@@ -157,9 +158,8 @@ def _result(
 
 
 async def _store(session: AsyncSession, result_id: UUID, lines: list[Line]) -> None:
-    raw = await (await session.connection()).get_raw_connection()
-    assert raw.driver_connection is not None, "the connection is open"
-    await raw.driver_connection.copy_records_to_table(
+    connection = await driver_of(session)
+    await connection.copy_records_to_table(
         "result_line",
         records=_records(result_id, lines),
         columns=["result_id", *Line._fields],

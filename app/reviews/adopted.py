@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic_core import from_json
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.db import driver_of
 from app.reviews.models import AdjustmentKind
 from app.scoring.engine import UnitInput
 from app.scoring.model import IndexSet
@@ -66,18 +67,16 @@ async def dossiers_of(session: AsyncSession, scope_id: UUID) -> AsyncIterator[li
 
     Through the driver itself: thousands of rows of JSON would keep the event loop busy for a second.
     """
-    raw = await (await session.connection()).get_raw_connection()
-    assert raw.driver_connection is not None, "the connection is open"
-    cursor = await raw.driver_connection.cursor(_OF_SCOPE, scope_id)
+    connection = await driver_of(session)
+    cursor = await connection.cursor(_OF_SCOPE, scope_id)
     while rows := await cursor.fetch(BATCH):
         yield [Dossier(*(*row[:5], ReviewState(row[5]), *row[6:])) for row in rows]
 
 
 async def dossier_of(session: AsyncSession, submission_id: UUID) -> Dossier:
     """Return one dossier as finalization would read it now."""
-    raw = await (await session.connection()).get_raw_connection()
-    assert raw.driver_connection is not None, "the connection is open"
-    row = await raw.driver_connection.fetchrow(_OF_SUBMISSION, submission_id)
+    connection = await driver_of(session)
+    row = await connection.fetchrow(_OF_SUBMISSION, submission_id)
     return Dossier(*(*row[:5], ReviewState(row[5]), *row[6:]))
 
 

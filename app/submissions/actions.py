@@ -11,7 +11,7 @@ from app.accounts.permissions import Principal
 from app.catalogue import queries as catalogue
 from app.catalogue.schemas import IndexSetFile, PolicyFile
 from app.core.audit import Actor, record
-from app.core.db import new_id
+from app.core.db import driver_of, insert_sql, new_id, to_json
 from app.core.problems import Fault, InvalidRequest, Problem
 from app.core.vietnamese import searchable, sort_key
 from app.evidence import queries as evidence
@@ -213,6 +213,36 @@ def _revision(submission: Submission, content: dict[str, Any], by: Actor, now: d
     )
 
 
+_INSERT_REVISION = insert_sql(
+    Revision,
+    "id",
+    "submission_id",
+    "number",
+    "content",
+    "content_hash",
+    "created_at",
+    "created_by",
+    "created_by_name",
+)
+
+
+async def _keep(
+    session: AsyncSession, submission: Submission, content: dict[str, Any], by: Actor, now: datetime
+) -> None:
+    """Write the new state of the content that the dossier now points to."""
+    await (await driver_of(session)).execute(
+        _INSERT_REVISION,
+        submission.revision_id,
+        submission.id,
+        submission.revision_number,
+        to_json(content),
+        submission.content_hash,
+        now,
+        by.id,
+        by.name,
+    )
+
+
 # --- declaring ----------------------------------------------------------------------------------------------
 
 
@@ -243,7 +273,7 @@ async def save(
     submission.content_hash = contents.content_hash(new)
     submission.changed_at = now
     submission.touch()
-    session.add(_revision(submission, new, by, now))
+    await _keep(session, submission, new, by, now)
     await record(session, by, "submission.save", submission, now, before=before, after=changes)
     return new
 

@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import BindParameter, Uuid, any_, bindparam, func, or_, select
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.permissions import Permission, Principal, Reach
@@ -46,19 +47,37 @@ async def verified_codes(session: AsyncSession, caller: Principal) -> dict[UUID,
     }
 
 
-def visible_to(caller: Principal, verified: dict[UUID, frozenset[str]]) -> ColumnElement[bool]:
-    """Return the condition that a dossier is one the caller may see."""
-    return or_(
-        Submission.unit_id.in_(caller.units_reaching(Reach.OWN)),
-        Submission.path.overlap(list(caller.units_reaching(Reach.SUBTREE))),
-        Submission.index_set_id.in_(verified),
-    )
+def _units(name: str) -> BindParameter[Any]:
+    return bindparam(name, type_=ARRAY(Uuid))
+
+
+# Which dossiers a caller may see: a constant with parameters (`sight`), so that statements are built once.
+VISIBLE = or_(
+    Submission.unit_id == any_(_units("own")),
+    Submission.path.overlap(_units("subtree")),
+    Submission.index_set_id == any_(_units("verified_sets")),
+)
+
+
+def sight(caller: Principal, verified: dict[UUID, frozenset[str]]) -> dict[str, list[UUID]]:
+    """Return the parameters of VISIBLE for a caller."""
+    return {
+        "own": list(caller.units_reaching(Reach.OWN)),
+        "subtree": list(caller.units_reaching(Reach.SUBTREE)),
+        "verified_sets": list(verified),
+    }
 
 
 def sees_all(caller: Principal, submission: Submission) -> bool:
     """Answer whether the caller sees the whole dossier, not only the indicators it verifies."""
     subtree = caller.units_reaching(Reach.SUBTREE)
     return submission.unit_id in caller.units_reaching(Reach.OWN) or not subtree.isdisjoint(submission.path)
+
+
+_SUBMISSION = select(Submission).where(Submission.id == bindparam("submission_id"), VISIBLE)
+_SUBMISSION_LOCKED = _SUBMISSION.with_for_update()
+_DOSSIER = _SUBMISSION.add_columns(Revision.content).join(Revision, Revision.id == Submission.revision_id)
+_DOSSIER_LOCKED = _DOSSIER.with_for_update(of=Submission)
 
 
 async def submission_for(
@@ -68,9 +87,8 @@ async def submission_for(
 
     Raises: SubmissionNotFound.
     """
-    verified = await verified_codes(session, caller)
-    query = select(Submission).where(Submission.id == submission_id, visible_to(caller, verified))
-    submission = await session.scalar(query.with_for_update() if lock else query)
+    known = {"submission_id": submission_id, **sight(caller, await verified_codes(session, caller))}
+    submission = await session.scalar(_SUBMISSION_LOCKED if lock else _SUBMISSION, known)
     if submission is None:
         raise SubmissionNotFound()
     return submission
@@ -83,13 +101,8 @@ async def dossier_for(
 
     Raises: SubmissionNotFound.
     """
-    verified = await verified_codes(session, caller)
-    query = (
-        select(Submission, Revision.content)
-        .join(Revision, Revision.id == Submission.revision_id)
-        .where(Submission.id == submission_id, visible_to(caller, verified))
-    )
-    row = (await session.execute(query.with_for_update(of=Submission) if lock else query)).one_or_none()
+    known = {"submission_id": submission_id, **sight(caller, await verified_codes(session, caller))}
+    row = (await session.execute(_DOSSIER_LOCKED if lock else _DOSSIER, known)).one_or_none()
     if row is None:
         # Not visible, or overtaken: who has waited for the lock looks for the new row's revision among the old ones.
         submission = await submission_for(session, caller, submission_id, lock=lock)
@@ -131,7 +144,8 @@ async def submissions_page(
 
     `to_review` keeps those that wait for the caller's own units to review them, except the caller's own unit.
     """
-    query = select(Submission).where(visible_to(caller, await verified_codes(session, caller)))
+    known = sight(caller, await verified_codes(session, caller))
+    query = select(Submission).where(VISIBLE)
     if period_id is not None:
         query = query.where(Submission.period_id == period_id)
     if state is not None:
@@ -147,9 +161,9 @@ async def submissions_page(
             Submission.state.in_(waiting),
             Submission.unit_id.not_in(caller.own_units),
         )
-    total = await session.scalar(select(func.count()).select_from(query.subquery())) or 0
+    total = await session.scalar(select(func.count()).select_from(query.subquery()), known) or 0
     ordered = query.order_by(Submission.sort_key, Submission.id).offset(paging.offset).limit(paging.page_size)
-    return [SubmissionSummary.model_validate(row) for row in await session.scalars(ordered)], total
+    return [SubmissionSummary.model_validate(row) for row in await session.scalars(ordered, known)], total
 
 
 def holds_role(caller: Principal, submission: Submission, action: Action) -> bool:
