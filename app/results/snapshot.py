@@ -17,7 +17,6 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from hashlib import sha256
-from math import gcd
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -26,7 +25,7 @@ from pydantic_core import to_json
 from app.reviews.adopted import Dossier, adopted
 from app.scoring.cells import extremes_of, field_of, rows_of
 from app.scoring.engine import ENGINE_VERSION, Scorecard, Scores
-from app.scoring.exact import exact
+from app.scoring.exact import exact, exact_quotient
 from app.scoring.model import IndexSet, Policy, UnitInput
 from app.scoring.rules import Extremes
 from app.submissions.models import ReviewState
@@ -140,7 +139,7 @@ def scored(basis: Basis, heads: list[Document], inputs: list[UnitInput]) -> Snap
     fields = [(row.code, field_of(row)) for row in basis.index_set.indicators]
     lines = []
     for i, (head, unit, row) in enumerate(zip(heads, inputs, rows, strict=True)):
-        lines.append(_line(head, unit, scores, i, fields, [_written(*cell) for cell in row]))
+        lines.append(_line(head, unit, scores, i, fields, [exact_quotient(*cell) for cell in row]))
     peers = {code: asdict(found) for code, found in extremes.items()}
     # Freed one by one: to free a million objects at once would keep every other thread waiting.
     for emptied in (rows, inputs, heads):
@@ -193,9 +192,9 @@ def _line(
     dti = total / maximum * 100 if maximum else None
     card: Document = {
         "points": points,
-        "total": _written(*total.as_integer_ratio()),
-        "maximum": _written(*maximum.as_integer_ratio()),
-        "dti": None if dti is None else _written(*dti.as_integer_ratio()),
+        "total": exact_quotient(*total.as_integer_ratio()),
+        "maximum": exact_quotient(*maximum.as_integer_ratio()),
+        "dti": None if dti is None else exact_quotient(*dti.as_integer_ratio()),
         "rank": scores.rank(i),
         "band": band.key if band else None,
     }
@@ -261,17 +260,6 @@ def not_collecting() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
-
-
-def _written(numerator: int, denominator: int) -> str:
-    """Write a cell as `exact` does, without a Fraction for each of half a million."""
-    common = gcd(numerator, denominator)
-    try:
-        if denominator == common:
-            return str(numerator // common)
-        return f"{numerator // common}/{denominator // common}"
-    except ValueError:  # more digits than Python writes at once
-        return exact(Fraction(numerator, denominator))
 
 
 def _extremes(stored: Document) -> Extremes:

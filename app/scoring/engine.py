@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from app.scoring.cells import Row, extremes_of, field_of, rows_of, total_of
-from app.scoring.exact import decimal, exact, rounded, shown
+from app.scoring.exact import decimal, exact_quotient, rounded, shown
 from app.scoring.explain import explain
 from app.scoring.model import Band, IndexSet, Indicator, Peers, Policy, UnitInput
 from app.scoring.ranking import band_of, competition_ranks
@@ -96,7 +96,7 @@ class Scores:
 
     def points(self, i: int) -> list[str | None]:
         """Give the exact points per indicator in the set's order ("10", "25/3"); None while pending."""
-        return self._written(i, [exact(Fraction(*cell)) for cell in self._rows[i]])
+        return self._written(i, [exact_quotient(*cell) for cell in self._rows[i]])
 
     def shown_points(self, i: int) -> list[str | None]:
         """Give the points per indicator as people see them ("8.33"); None while pending."""
