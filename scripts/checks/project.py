@@ -18,7 +18,7 @@ def locked(name: str) -> set[str]:
 
 def wanted(requirements: list[str]) -> set[str]:
     """Return the names of some requirements."""
-    return {re.split(r"[\[<>=! ]", one)[0].lower() for one in requirements}
+    return {re.split(r"[\[<>=!; ]", one)[0].lower() for one in requirements}
 
 
 def lock_faults() -> list[str]:
