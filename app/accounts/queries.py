@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import RoleGrant, ServiceAccount, User
@@ -81,16 +81,9 @@ async def grants_of(session: AsyncSession, user_ids: list[UUID]) -> dict[UUID, l
     return found
 
 
-def _visible_users(units: frozenset[UUID] | None) -> Select[User]:
+async def users_page(session: AsyncSession, paging: Paging, search: str | None) -> tuple[list[UserOut], int]:
+    """Return one page of the accounts in order of user name, and how many there are."""
     query = select(User)
-    return query if units is None else query.where(User.unit_id.in_(units))
-
-
-async def users_page(
-    session: AsyncSession, units: frozenset[UUID] | None, paging: Paging, search: str | None
-) -> tuple[list[UserOut], int]:
-    """Return one page of the accounts of some units (None: all) in order of user name, and how many there are."""
-    query = _visible_users(units)
     if search:
         query = query.where(User.username.contains(search.lower(), autoescape=True))
     total = await session.scalar(select(func.count()).select_from(query.subquery())) or 0
@@ -106,12 +99,12 @@ def user_out(user: User, grants: list[GrantOut]) -> UserOut:
     return UserOut(**shown, grants=grants)
 
 
-async def user_by_id(session: AsyncSession, units: frozenset[UUID] | None, user_id: UUID) -> User:
-    """Return an account of some units (None: of any).
+async def user_by_id(session: AsyncSession, user_id: UUID) -> User:
+    """Return an account.
 
     Raises: UserNotFound.
     """
-    user = await session.scalar(_visible_users(units).where(User.id == user_id))
+    user = await session.get(User, user_id)
     if user is None:
         raise UserNotFound()
     return user

@@ -1,6 +1,6 @@
 """Reading the stored index sets and policies; parsed once per fingerprint."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -82,20 +82,21 @@ async def policy_by_id(session: AsyncSession, policy_id: UUID) -> PolicyRow:
     return await _row_by_id(session, PolicyRow, policy_id)
 
 
-async def index_sets(session: AsyncSession) -> Sequence[IndexSetRow]:
+async def index_sets(session: AsyncSession) -> list[IndexSetRow]:
     """Return every stored set version by key, the latest version first."""
-    return (
-        await session.scalars(select(IndexSetRow).order_by(IndexSetRow.key, IndexSetRow.set_version.desc()))
-    ).all()
+    ids = select(IndexSetRow.id).order_by(IndexSetRow.key, IndexSetRow.set_version.desc())
+    return [await index_set_by_id(session, set_id) for set_id in await session.scalars(ids)]
 
 
 async def index_set_by_key(session: AsyncSession, key: str) -> IndexSetRow | None:
     """Return the latest version of a set."""
-    query = select(IndexSetRow).where(IndexSetRow.key == key).order_by(IndexSetRow.set_version.desc())
-    return await session.scalar(query.limit(1))
+    query = select(IndexSetRow.id).where(IndexSetRow.key == key).order_by(IndexSetRow.set_version.desc())
+    set_id = await session.scalar(query.limit(1))
+    return await index_set_by_id(session, set_id) if set_id else None
 
 
 async def policy_by_key(session: AsyncSession, key: str) -> PolicyRow | None:
     """Return the latest version of a policy."""
-    query = select(PolicyRow).where(PolicyRow.key == key).order_by(PolicyRow.policy_version.desc())
-    return await session.scalar(query.limit(1))
+    query = select(PolicyRow.id).where(PolicyRow.key == key).order_by(PolicyRow.policy_version.desc())
+    policy_id = await session.scalar(query.limit(1))
+    return await policy_by_id(session, policy_id) if policy_id else None

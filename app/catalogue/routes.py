@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import Path, Response
+from fastapi import Header, Path, Response
 
 from app.catalogue import queries
 from app.catalogue.files import shown_set
@@ -41,13 +41,23 @@ async def list_index_sets(session: DbSession) -> list[IndexSetSummary]:
     ]
 
 
-@routes.get("/{key}", response_model=IndexSetOut, responses=problems(queries.IndexSetNotFound))
+@routes.get(
+    "/{key}",
+    response_model=IndexSetOut,
+    responses={304: {"description": "unchanged"}, **problems(queries.IndexSetNotFound)},
+)
 async def read_index_set(
-    key: Annotated[str, Path(max_length=64)], session: DbSession, response: Response
-) -> IndexSetOut:
+    key: Annotated[str, Path(max_length=64)],
+    session: DbSession,
+    response: Response,
+    if_none_match: Annotated[str | None, Header()] = None,
+) -> IndexSetOut | Response:
     """Show an index set with every rule, its source lines and what its document counts differently (public)."""
     row = await queries.index_set_by_key(session, key)
     if row is None:
         raise queries.IndexSetNotFound()
-    response.headers["ETag"] = f'"{row.sha256}"'
+    etag = f'"{row.sha256}"'
+    if if_none_match == etag:
+        return Response(status_code=304, headers={"ETag": etag})
+    response.headers["ETag"] = etag
     return shown_set(queries.set_file(row))

@@ -104,13 +104,6 @@ def path_to(tree: dict[UUID, tuple[Unit, UnitVersion]], unit_id: UUID) -> list[U
     return path
 
 
-async def unit_id_by_code(session: AsyncSession, scheme: str, value: str) -> UUID | None:
-    """Return the unit that holds a code, at any time."""
-    return await session.scalar(
-        select(UnitIdentifier.unit_id).where(UnitIdentifier.scheme == scheme, UnitIdentifier.value == value)
-    )
-
-
 async def unit_ids_by_key(session: AsyncSession) -> dict[str, UUID]:
     """Return every unit's id by its key."""
     return {key: unit_id for key, unit_id in (await session.execute(select(Unit.key, Unit.id))).all()}
