@@ -96,3 +96,25 @@ async def test_every_agency_of_the_sets_sees_something_and_nobody_below_a_distri
     mine = {one["unit_name"] for one in listed}
     assert "Huyện U Minh" in mine
     assert "Phường 9" not in mine
+
+
+async def test_an_agency_reads_the_evidence_of_the_indicators_it_verifies_and_no_other(scene: Scene) -> None:
+    """Công an tỉnh verifies 6.3 (000:1530); 1.1 is none of its business."""
+    reporter, unit_id = await scene.as_(f"{UNIT}.reporter"), (await scene.read())["unit_id"]
+    uploaded = []
+    for number in (1, 2):
+        query = {"period_id": scene.period["id"], "unit_id": unit_id, "file_name": f"tài liệu {number}.pdf"}
+        content = b"%PDF-1.4\n% " + bytes([48 + number]) + b"\n%%EOF\n"
+        answer = await reporter.post("/api/v1/evidence", params=query, content=content)
+        assert answer.status_code == 201, answer.text
+        uploaded.append(answer.json()["id"])
+    answers = (await scene.read())["answers"]
+    change = {
+        code: {**answers[code], "evidence": [one]} for code, one in zip(("6.3", "1.1"), uploaded, strict=True)
+    }
+    await scene.done(scene.save({"answers": change}))
+    police, url = await scene.as_("cong-an-tinh.agency"), await scene.url()
+    assert (await police.get(f"{url}/evidence/{uploaded[0]}")).content.startswith(b"%PDF-1.4")
+    assert (await police.get(f"{url}/evidence/{uploaded[1]}")).status_code == 404
+    other = await scene.as_(f"{SIBLING}.reporter")
+    assert (await other.get(f"{url}/evidence/{uploaded[0]}")).status_code == 404
