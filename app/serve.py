@@ -1,7 +1,6 @@
 """Start everything: database, migrations, reference data, HTTP server; and end it all again."""
 
 import asyncio
-import os
 import signal
 import socket
 import sys
@@ -110,8 +109,9 @@ def bound(settings: Settings) -> socket.socket:
 
 
 if __name__ == "__main__":
-    # A plain kill ends the server as Ctrl-C does: in order.
-    signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    # Both end the server in order, also where a script started it in the background with interrupts ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         sys.exit(run())
     except KeyboardInterrupt:

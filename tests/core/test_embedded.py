@@ -24,8 +24,9 @@ from app.core.embedded import EmbeddedPostgres, EmbeddedPostgresBusy, EmbeddedPo
 
 PROJECT = Path(__file__).parents[2]
 SUPERVISOR = """
-import sys, pathlib
+import sys, pathlib, signal
 from app.core.embedded import EmbeddedPostgres
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever was inherited
 with EmbeddedPostgres(pathlib.Path(sys.argv[1]), fast=True):
     print("ready", flush=True)
     sys.stdin.read()
