@@ -10,6 +10,8 @@ from app.accounts.passwords import MAX_LENGTH, MIN_LENGTH
 from app.accounts.permissions import Permission, Role
 from app.core.http import Schema
 
+_ID = "01a200ed-6325-762a-8d8d-25dc3465d7ad"  # of an example
+
 # Passwords count as they are typed, with their spaces.
 Password = Annotated[
     str, StringConstraints(strip_whitespace=False, min_length=MIN_LENGTH, max_length=MAX_LENGTH)
@@ -27,7 +29,14 @@ class TokenOut(Schema):
     must_change_password: bool = False
 
 
-class PasswordChange(Schema):
+class PasswordChange(
+    Schema,
+    json_schema_extra={
+        "examples": [
+            {"current_password": "the initial password", "new_password": "a long sentence of your own"}
+        ]
+    },
+):
     """A change of one's own password."""
 
     current_password: Annotated[str, StringConstraints(strip_whitespace=False, max_length=MAX_LENGTH)]
@@ -47,7 +56,21 @@ class GrantIn(Schema):
     unit_id: UUID
 
 
-class UserIn(Schema):
+class UserIn(
+    Schema,
+    json_schema_extra={
+        "examples": [
+            {
+                "username": "xa-31999.van-thu",
+                "full_name": "Công chức văn thư",
+                "email": "van-thu@example.vn",
+                "unit_id": _ID,
+                "password": "a first password",
+                "grants": [{"role": "unit_reporter", "unit_id": _ID}],
+            }
+        ]
+    },
+):
     """A new account."""
 
     username: Username
@@ -58,7 +81,7 @@ class UserIn(Schema):
     grants: list[GrantIn] = Field(max_length=20)
 
 
-class UserPatch(Schema):
+class UserPatch(Schema, json_schema_extra={"examples": [{"is_active": False, "reason": "Chuyển công tác"}]}):
     """A change of an account; absent fields stay."""
 
     full_name: str | None = Field(None, min_length=1, max_length=200)
@@ -101,7 +124,19 @@ class MeOut(Schema):
     must_change_password: bool
 
 
-class ServiceAccountIn(Schema):
+class ServiceAccountIn(
+    Schema,
+    json_schema_extra={
+        "examples": [
+            {
+                "client_id": "lgsp-cong-an",
+                "name": "LGSP – Công an tỉnh",
+                "unit_id": _ID,
+                "scopes": ["figure:give", "feed:read"],
+            }
+        ]
+    },
+):
     """A new service account of an agency."""
 
     client_id: Username
@@ -110,7 +145,9 @@ class ServiceAccountIn(Schema):
     scopes: list[Permission] = Field(min_length=1, max_length=10)
 
 
-class ServiceAccountPatch(Schema):
+class ServiceAccountPatch(
+    Schema, json_schema_extra={"examples": [{"is_active": False, "reason": "Ngừng kết nối"}]}
+):
     """Switch a service account on or off."""
 
     is_active: bool

@@ -30,7 +30,12 @@ Number = Annotated[
 ]
 
 
-class DocumentPatch(Schema):
+class DocumentPatch(
+    Schema,
+    json_schema_extra={
+        "examples": [{"title": "Quyết định thành lập Ban Chỉ đạo chuyển đổi số", "number": "12/QĐ-UBND"}]
+    },
+):
     """What the unit says of its document; null removes it, a field left out stays."""
 
     title: Title | None = None

@@ -9,6 +9,8 @@ from pydantic import Field
 
 from app.core.http import Schema
 
+_ID = "01a200ed-6325-762a-8d8d-25dc3465d7ad"  # of an example
+
 MAX_ROWS = 1000
 
 
@@ -43,7 +45,24 @@ class FigureIn(Schema):
     note: str | None = Field(None, max_length=5000)
 
 
-class FiguresIn(Schema):
+class FiguresIn(
+    Schema,
+    json_schema_extra={
+        "examples": [
+            {
+                "period_id": _ID,
+                "dry_run": True,
+                "figures": [
+                    {
+                        "unit": {"scheme": "gso", "value": "31999"},
+                        "indicator": "5.4",
+                        "figures": {"infected": 2, "a": 2, "b": 15},
+                    }
+                ],
+            }
+        ]
+    },
+):
     """A push of figures: all rows are taken or none; `dry_run` only says what would become of them."""
 
     period_id: UUID

@@ -16,7 +16,19 @@ Day = Annotated[date, Field(ge=date(2000, 1, 1), le=date(2200, 12, 31))]
 Key = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{2,63}$", examples=["camau-2023-xa"])]
 
 
-class PeriodIn(Schema):
+class PeriodIn(
+    Schema,
+    json_schema_extra={
+        "examples": [
+            {
+                "year": 2023,
+                "guidance_on": "2023-12-15",
+                "policy": "camau-2023",
+                "sets": {"commune": "camau-2023-xa"},
+            }
+        ]
+    },
+):
     """A new assessment year."""
 
     year: Year
@@ -32,7 +44,7 @@ class PeriodIn(Schema):
     )
 
 
-class PeriodPatch(Schema):
+class PeriodPatch(Schema, json_schema_extra={"examples": [{"guidance_on": "2023-12-18"}]}):
     """A change of a year that is not open yet."""
 
     guidance_on: Day
@@ -64,7 +76,14 @@ class PeriodOut(Schema):
     sets: list[PeriodSetOut]
 
 
-class CalendarDayIn(Schema):
+class CalendarDayIn(
+    Schema,
+    json_schema_extra={
+        "examples": [
+            {"is_working": False, "reason": "Hoán đổi ngày nghỉ Tết Dương lịch", "source": "12729/VPCP-KGVX"}
+        ]
+    },
+):
     """Whether a day is worked, with the document that says so."""
 
     is_working: bool

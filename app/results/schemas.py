@@ -18,13 +18,23 @@ from app.units.models import UnitKind
 _Line = Annotated[str, Field(min_length=1, max_length=200)]
 
 
-class FinalizeIn(Schema):
+class FinalizeIn(
+    Schema,
+    json_schema_extra={"examples": [{"reason": "Sửa số liệu chỉ số 3.1 của Phường 9 theo kết quả phúc tra"}]},
+):
     """Why the scope is finalized again; needed from the second version on."""
 
     reason: str | None = Field(None, min_length=5, max_length=5000)
 
 
-class PublishIn(Schema):
+class PublishIn(
+    Schema,
+    json_schema_extra={
+        "examples": [
+            {"decision_number": "1072/QĐ-UBND", "decision_date": "2024-01-25", "signer": "Chủ tịch UBND tỉnh"}
+        ]
+    },
+):
     """The decision that publishes the result (000:86, 000:89)."""
 
     decision_number: _Line = Field(examples=["1072/QĐ-UBND"])

@@ -32,7 +32,24 @@ class ItemIn(Schema):
     text: str = Field(min_length=1, max_length=2000)
 
 
-class ReturnIn(Schema):
+class ReturnIn(
+    Schema,
+    json_schema_extra={
+        "examples": [
+            {
+                "reason": "Thiếu tài liệu kiểm chứng",
+                "due_on": "2024-01-10",
+                "items": [
+                    {
+                        "indicator": "1.1",
+                        "kind": "missing_evidence",
+                        "text": "Bổ sung quyết định thành lập Ban Chỉ đạo",
+                    }
+                ],
+            }
+        ]
+    },
+):
     """A return for clarification (R-021): a reason and at least one item."""
 
     reason: Reason
@@ -40,13 +57,25 @@ class ReturnIn(Schema):
     items: list[ItemIn] = Field(min_length=1, max_length=100)
 
 
-class ReasonIn(Schema):
+class ReasonIn(Schema, json_schema_extra={"examples": [{"reason": "Phúc tra theo đề nghị của đơn vị"}]}):
     """Why."""
 
     reason: Reason
 
 
-class AdjustmentIn(Schema):
+class AdjustmentIn(
+    Schema,
+    json_schema_extra={
+        "examples": [
+            {
+                "indicator": "3.1",
+                "kind": "answer",
+                "figures": {"a": 7900, "b": 11250},
+                "reason": "Theo số liệu của doanh nghiệp viễn thông",
+            }
+        ]
+    },
+):
     """A decision on one indicator, with its reason.
 
     answer: `choice` or `figures` replace the declared ones; points: `points` replace the rule's; not_applicable:

@@ -53,7 +53,23 @@ class ContactIn(Schema):
     email: str = Field("", max_length=254)
 
 
-class SubmissionPatch(Schema):
+class SubmissionPatch(
+    Schema,
+    json_schema_extra={
+        "examples": [
+            {
+                "general_information": {"1.1": "UBND Phường 9", "1.4": 11250},
+                "contacts": {"reporter": {"full_name": "Chuyên viên", "position": "Công chức"}},
+                "answers": {
+                    "1.1": {"choice": "chaired_by_head", "note": "Quyết định 12/QĐ-UBND"},
+                    "3.1": {"figures": {"a": 8100, "b": 11250}},
+                    "6.8": {"not_applicable": True, "reason": "Không phát sinh hồ sơ"},
+                    "2.1": None,
+                },
+            }
+        ]
+    },
+):
     """A change of the content: given entries replace the present ones, null removes one, absent ones stay."""
 
     general_information: dict[Code, Scalar] | None = Field(None, max_length=100)
