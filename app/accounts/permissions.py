@@ -1,6 +1,6 @@
 """Who may do what: the whole policy on one screen. No I/O."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from uuid import UUID
 
@@ -145,6 +145,10 @@ class Principal(Actor):
     def own_units(self) -> frozenset[UUID]:
         """Return the home unit and those the caller declares for or leads: he reviews none of them."""
         return self.units_reaching(Reach.OWN) | {self.unit_id}
+
+    def acting_as(self, unit_id: UUID) -> "Principal":
+        """Return the caller in the role he holds for a unit, for the audit trail."""
+        return replace(self, acting_for=unit_id)
 
     def units_reaching(self, reach: Reach) -> frozenset[UUID]:
         """Return the units of the caller's roles that read that far."""

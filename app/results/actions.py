@@ -184,6 +184,7 @@ async def publish(
 
     Raises: NotPublishable (409).
     """
+    by = by.acting_as((await session.get_one(RankingScope, result.scope_id)).finalized_by_id)
     newest = await queries.newest_of(session, result.scope_id)
     if newest is not result or result.state is not ResultState.PROVISIONAL:
         raise NotPublishable(state=result.state.value)

@@ -75,7 +75,9 @@ async def finalize_scope(
     """Score and rank every unit of a scope and keep it for ever; If-Match is the ETag of the scope's preview."""
     scope, overseers = await queries.scope_for(session, caller, scope_id, to_finalize=True)
     require_version(scope, if_match)
-    result = await actions.finalize(session, scope, overseers, body.reason, by=caller, now=now)
+    result = await actions.finalize(
+        session, scope, overseers, body.reason, by=caller.acting_as(scope.finalized_by_id), now=now
+    )
     set_etag(response, result)
     return ResultOut.model_validate(result)
 

@@ -35,7 +35,7 @@ async def claim(session: AsyncSession, submission: Submission, *, by: Principal,
 
     Raises: ActionNotAllowed (409).
     """
-    require_allowed(by, submission, Action.CLAIM, now)
+    by = require_allowed(by, submission, Action.CLAIM, now)
     before = move(submission, Action.CLAIM, now)
     submission.claimed_by, submission.claimed_at = by.id, now
     after = {"state": submission.state.value}
@@ -49,7 +49,7 @@ async def return_for_clarification(
 
     Raises: ActionNotAllowed (409), InvalidRequest (422) for an unknown indicator or a due date that has passed.
     """
-    require_allowed(by, submission, Action.RETURN, now)
+    by = require_allowed(by, submission, Action.RETURN, now)
     index_set = await _index_set(session, submission)
     due_at = end_of(body.due_on)
     faults = [
@@ -91,7 +91,7 @@ async def adjust(
 
     Raises: ActionNotAllowed (409), InvalidRequest (422) with every fault.
     """
-    require_allowed(by, submission, Action.ADJUST, now)
+    by = require_allowed(by, submission, Action.ADJUST, now)
     index_set = await _index_set(session, submission)
     declared = (await content_of(session, submission))["answers"].get(body.indicator)
     faults = _faults(index_set, body, declared)
@@ -223,7 +223,7 @@ async def pass_dossier(
 
     Raises: ActionNotAllowed, ReviewIncomplete with what is undecided (both 409).
     """
-    require_allowed(by, submission, Action.PASS, now)
+    by = require_allowed(by, submission, Action.PASS, now)
     index_set = await _index_set(session, submission)
     figures = await queries.figures_that_count(session, submission, index_set)
     decisions = await queries.holding_adjustments(session, submission.id)
@@ -244,7 +244,7 @@ async def reopen(
 
     Raises: ActionNotAllowed (409).
     """
-    require_allowed(by, submission, Action.REOPEN, now)
+    by = require_allowed(by, submission, Action.REOPEN, now)
     before = move(submission, Action.REOPEN, now) | {"passed_at": str(submission.passed_at)}
     submission.claimed_by, submission.claimed_at = by.id, now
     submission.passed_at = submission.settled_figures = None

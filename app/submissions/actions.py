@@ -70,8 +70,8 @@ class NoUnits(Problem):
     title_vi, title_en = "Không có đơn vị nào để đánh giá", "There are no units to assess"
 
 
-def require_allowed(caller: Principal, submission: Submission, action: Action, now: datetime) -> None:
-    """Refuse an action that the dossier does not allow the caller now.
+def require_allowed(caller: Principal, submission: Submission, action: Action, now: datetime) -> Principal:
+    """Refuse an action that the dossier does not allow the caller now; return him acting for the unit he does it for.
 
     Raises: ActionNotAllowed with `reason_code`.
     """
@@ -79,6 +79,7 @@ def require_allowed(caller: Principal, submission: Submission, action: Action, n
     if why is not None:
         vi, en = DENIAL_TEXT[why]
         raise ActionNotAllowed(vi, en, reason_code=why.value, state=submission.state.value)
+    return caller.acting_as(queries.unit_of(submission, action))
 
 
 # --- opening ------------------------------------------------------------------------------------------------
@@ -259,7 +260,7 @@ async def save(
 
     Raises: ActionNotAllowed (409), InvalidRequest (422) with every fault.
     """
-    require_allowed(by, submission, Action.EDIT, now)
+    by = require_allowed(by, submission, Action.EDIT, now)
     row = await catalogue.index_set_by_id(session, submission.index_set_id)
     file, index_set = catalogue.set_file(row), catalogue.scoring_set(row)
     raw = contents.raw_answers(patch)
@@ -321,7 +322,7 @@ async def approve(session: AsyncSession, submission: Submission, *, by: Principa
 
     Raises: ActionNotAllowed (409).
     """
-    require_allowed(by, submission, Action.APPROVE, now)
+    by = require_allowed(by, submission, Action.APPROVE, now)
     before = {"approved_hash": submission.approved_hash}
     submission.approved_hash = submission.content_hash
     submission.approved_by, submission.approved_at = by.id, now
@@ -336,7 +337,7 @@ async def submit(session: AsyncSession, submission: Submission, *, by: Principal
 
     Raises: ActionNotAllowed, SubmissionIncomplete (with every missing item), ApprovalMissing (all 409).
     """
-    require_allowed(by, submission, Action.SUBMIT, now)
+    by = require_allowed(by, submission, Action.SUBMIT, now)
     content = await queries.content_of(session, submission)
     missing_vi, _ = await what_is_missing(session, submission, content, "vi")
     if missing_vi:

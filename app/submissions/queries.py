@@ -166,11 +166,14 @@ async def submissions_page(
     return [SubmissionSummary.model_validate(row) for row in await session.scalars(ordered, known)], total
 
 
+def unit_of(submission: Submission, action: Action) -> UUID:
+    """Return the unit whose people do this with a dossier: the reviewing one, or the dossier's own."""
+    return submission.reviewer_unit_id if TRANSITIONS[action].by_reviewer else submission.unit_id
+
+
 def holds_role(caller: Principal, submission: Submission, action: Action) -> bool:
     """Answer whether a role of the caller does this with this dossier."""
-    transition = TRANSITIONS[action]
-    unit_id = submission.reviewer_unit_id if transition.by_reviewer else submission.unit_id
-    return caller.may(transition.permission, unit_id)
+    return caller.may(TRANSITIONS[action].permission, unit_of(submission, action))
 
 
 def denial_of(caller: Principal, submission: Submission, action: Action, now: datetime) -> Denial | None:

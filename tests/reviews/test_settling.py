@@ -1,7 +1,12 @@
 """What a pass settles: the agencies' figures that were there, and no decision on an answer that has changed since."""
 
 from typing import Any
+from uuid import UUID
 
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.audit import AuditEvent
 from tests.scene import REVIEWER, UNIT, Scene, points, return_body
 
 CODE = "5.4"  # figures of Sở TT&TT, not of the commune (ruling 20)
@@ -63,3 +68,13 @@ async def test_a_decision_on_an_answer_that_was_corrected_since_must_be_made_aga
     await scene.done(scene.act(REVIEWER, "adjustments", taken_back))
     assert (await scene.act(REVIEWER, "pass")).is_success
     assert await points_of(scene, "1.4") == "10"
+
+
+async def test_the_trail_says_for_which_unit_the_reviewer_acted(scene: Scene, session: AsyncSession) -> None:
+    """The province's reviewer is at home in Sở TT&TT, but reviews for the province (ruling 18)."""
+    await scene.claimed("so-noi-vu", "reviewer", "camau-2023-so")
+    dossier = await scene.read("so-noi-vu")
+    events = await session.scalars(select(AuditEvent).where(AuditEvent.object_id == UUID(dossier["id"])))
+    acted = {event.action: str(event.acting_for) for event in events}
+    assert acted["review.claim"] == dossier["reviewer_unit_id"]
+    assert acted["submission.submit"] == dossier["unit_id"]
