@@ -41,9 +41,12 @@ def exact(value: Fraction) -> str:
 
 def exact_quotient(numerator: int, denominator: int) -> str:
     """Write a quotient as `exact` does, without a Fraction: results hold half a million of them."""
-    common = gcd(numerator, denominator)
-    whole = _digits(numerator // common)
-    return whole if denominator == common else f"{whole}/{_digits(denominator // common)}"
+    if denominator != 1:
+        common = gcd(numerator, denominator)
+        numerator, denominator = numerator // common, denominator // common
+    if numerator >= _LIMIT or denominator >= _LIMIT:
+        return _digits(numerator) if denominator == 1 else f"{_digits(numerator)}/{_digits(denominator)}"
+    return str(numerator) if denominator == 1 else f"{numerator}/{denominator}"
 
 
 def _digits(number: int) -> str:
