@@ -116,7 +116,6 @@ def content_sha256(file: IndexSetFile | PolicyFile) -> str:
 
 def scored_set(file: IndexSetFile) -> model.IndexSet:
     """Turn a set's rows into what the engine scores."""
-    decision = f"QĐ {file.source.decision}, Phụ lục {file.source.annex}"
     indicators = tuple(
         model.Indicator(
             row.code,
@@ -124,7 +123,8 @@ def scored_set(file: IndexSetFile) -> model.IndexSet:
             Fraction(row.max_points),
             _rule(row),
             row.declared_by,
-            f"{decision}, {row.code}, dòng {row.line}",
+            f"QĐ {file.source.decision}, Phụ lục {file.source.annex}, {row.code}, dòng {row.line}",
+            f"Decision {file.source.decision}, annex {file.source.annex}, {row.code}, line {row.line}",
         )
         for group in file.groups
         for row in group.indicators

@@ -15,6 +15,7 @@ import re
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -63,12 +64,12 @@ def read_units(
     """
     try:
         payload = json.loads(
-            text, parse_int=str, parse_float=str, parse_constant=str, object_pairs_hook=_without_repetition
+            text, parse_int=_whole, parse_float=Decimal, object_pairs_hook=_without_repetition
         )
     except (ValueError, RecursionError) as error:
         return [], [_fault(None, "", "malformed", f"the input is no usable JSON: {error}")]
     rows = _rows(payload)
-    if rows is None:
+    if not rows:
         return [], [_fault(None, "", "malformed", "the input holds no units")]
     units: list[engine.UnitInput] = []
     faults: list[dict[str, str | None]] = []
@@ -133,8 +134,8 @@ def _rows(payload: object) -> list[Any] | None:
         return payload
     if not isinstance(payload, dict):
         return None
-    if payload.keys() == {"units"} and isinstance(payload["units"], list):
-        return payload["units"]
+    if isinstance(payload.get("units"), list):
+        return payload["units"] if payload.keys() == {"units"} else None
     if "unit" in payload or "answers" in payload:
         return [payload]
     return [
@@ -206,6 +207,11 @@ def _points(indicator: Indicator, value: object) -> Fraction | None:
         figure = value
     points = None if figure is None else Fraction(figure)
     return points if points is not None and points <= indicator.max_points else None
+
+
+def _whole(text: str) -> int | str:
+    """Read a whole number; what is far too long for a figure stays text, and is refused as a figure by name."""
+    return int(text) if len(text) < 1000 else text
 
 
 def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

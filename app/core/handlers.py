@@ -1,6 +1,7 @@
 """From exceptions to answers: one renderer for everything that goes wrong."""
 
 import json
+from collections import defaultdict
 from typing import Any
 
 import asyncpg
@@ -29,28 +30,45 @@ from app.core.problems import (
 
 log = structlog.get_logger("app")
 
-# Messages of the validator in Vietnamese, by its stable error type; others fall back to "not valid".
+# Messages of the validator in Vietnamese, by its stable error type, over the limits it names.
 _VI = {
     "missing": "thiếu trường bắt buộc",
     "extra_forbidden": "trường không được phép",
     "string_type": "phải là chuỗi ký tự",
+    "string_too_short": "tối thiểu {min_length} ký tự",
+    "string_too_long": "tối đa {max_length} ký tự",
+    "string_pattern_mismatch": "phải theo mẫu {pattern}",
     "int_type": "phải là số nguyên",
     "int_parsing": "phải là số nguyên",
+    "int_from_float": "phải là số nguyên",
+    "greater_than_equal": "phải từ {ge} trở lên",
+    "less_than_equal": "phải đến {le} là cùng",
     "uuid_parsing": "phải là mã UUID",
     "uuid_type": "phải là mã UUID",
-    "date_from_datetime_parsing": "phải là ngày dạng YYYY-MM-DD",
+    "date_type": "phải là ngày dạng YYYY-MM-DD",
     "date_parsing": "phải là ngày dạng YYYY-MM-DD",
-    "enum": "giá trị không nằm trong danh sách",
-    "literal_error": "giá trị không nằm trong danh sách",
-    "string_too_short": "quá ngắn",
-    "string_too_long": "quá dài",
-    "too_long": "quá nhiều phần tử",
-    "too_short": "quá ít phần tử",
+    "date_from_datetime_parsing": "phải là ngày dạng YYYY-MM-DD",
+    "date_from_datetime_inexact": "phải là ngày dạng YYYY-MM-DD, không có giờ",
+    "datetime_type": "phải là thời điểm dạng ISO 8601",
+    "datetime_parsing": "phải là thời điểm dạng ISO 8601",
+    "datetime_from_date_parsing": "phải là thời điểm dạng ISO 8601",
+    "enum": "phải là một trong: {expected}",
+    "literal_error": "phải là một trong: {expected}",
+    "too_long": "tối đa {max_length} phần tử",
+    "too_short": "tối thiểu {min_length} phần tử",
     "dict_type": "phải là đối tượng JSON",
+    "model_type": "phải là đối tượng JSON",
+    "model_attributes_type": "phải là đối tượng JSON",
     "list_type": "phải là danh sách",
+    "bool_type": "phải là true hoặc false",
     "bool_parsing": "phải là true hoặc false",
+    "value_error": "giá trị không được phép ở đây",
     "json_invalid": "không phải JSON",
 }
+
+
+def _in_vietnamese(error: dict[str, Any]) -> str:
+    return _VI.get(error["type"], "giá trị không hợp lệ").format_map(defaultdict(str, error.get("ctx") or {}))
 
 
 def render(request: Request, problem: Problem, extra_headers: dict[str, str] | None = None) -> Response:
@@ -76,10 +94,7 @@ def _pointer(location: tuple[Any, ...]) -> str:
 
 def _on_validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    faults = [
-        Fault(_pointer(e["loc"]), e["type"], _VI.get(e["type"], "giá trị không hợp lệ"), e["msg"])
-        for e in error.errors()[:100]
-    ]
+    faults = [Fault(_pointer(e["loc"]), e["type"], _in_vietnamese(e), e["msg"]) for e in error.errors()[:100]]
     if any(f.code == "json_invalid" for f in faults):
         return render(request, BodyUnreadable("Nội dung phải là JSON.", "The body must be JSON."))
     return render(request, InvalidRequest(faults=faults))

@@ -90,7 +90,9 @@ def etag(version: int) -> str:
 
 
 async def get_if_match(
-    if_match: Annotated[str | None, Header(description="The ETag that the change is based on")] = None,
+    if_match: Annotated[
+        str | None, Header(description="The ETag that the change is based on", examples=['"3"'])
+    ] = None,
 ) -> int:
     """Return the version the client saw; refuses as `version_in` does."""
     return version_in(if_match)
@@ -161,7 +163,12 @@ class Replay(Exception):
 
 async def get_idempotency_key(
     idempotency_key: Annotated[
-        str | None, Header(max_length=128, description="a new value for each request")
+        str | None,
+        Header(
+            max_length=128,
+            description="a new value for each request",
+            examples=["7d1c0e0e-3b5f-4b7e-9d7b-5f2f5b1f9a11"],
+        ),
     ] = None,
 ) -> str:
     """Return the key of a POST.

@@ -12,6 +12,7 @@ from app.core.problems import (
     IdempotencyKeyReused,
     InternalError,
     InvalidRequest,
+    NotFound,
     PreconditionMissing,
     Problem,
     StaleVersion,
@@ -20,6 +21,11 @@ from app.core.problems import (
 )
 
 _METHODS = ("get", "put", "post", "patch", "delete")
+_ETAG = {
+    "description": "version of the resource; send it back as If-Match with a change",
+    "schema": {"type": "string"},
+    "example": '"3"',
+}
 _PROBLEM_REF = {"schema": {"$ref": "#/components/schemas/Problem"}}
 
 
@@ -53,6 +59,8 @@ def _complete(operation: dict[str, Any]) -> None:
     implied: list[type[Problem]] = [BodyUnreadable, InternalError, Unavailable]
     if operation.get("parameters") or operation.get("requestBody"):
         implied.append(InvalidRequest)
+    if any(parameter["in"] == "path" for parameter in operation.get("parameters", [])):
+        implied.append(NotFound)  # a slash in the parameter misses the route
     if operation.get("requestBody"):
         implied += [BodyTooLarge, Conflict]
     if "if-match" in headers:
@@ -66,7 +74,20 @@ def _complete(operation: dict[str, Any]) -> None:
     for response in responses.values():
         if "x-codes" in response:
             response["x-codes"] = sorted(response["x-codes"])
-            response["content"] = {"application/problem+json": _PROBLEM_REF}
+            response["content"] = {
+                "application/problem+json": {**_PROBLEM_REF, "examples": _examples(response)}
+            }
+        elif "if-match" in headers or operation.get("x-etag"):
+            response.setdefault("headers", {})["ETag"] = _ETAG
+
+
+def _examples(response: dict[str, Any]) -> dict[str, Any]:
+    """Return an example of each problem of an answer, in Vietnamese, as it is sent without an English preference."""
+    titles = {problem.code: problem for problem in all_problems()}
+    return {
+        code: {"value": titles[code]().document("vi", "01a200ed6325762a8d8d25dc3465d7ad")}
+        for code in response["x-codes"]
+    }
 
 
 def _add(responses: dict[str, Any], problem: type[Problem]) -> None:

@@ -32,7 +32,7 @@ _UNREADABLE = (
     struct.error,
     ElementTree.ParseError,
     ValueError,
-    KeyError,
+    LookupError,
     EOFError,
     RuntimeError,
     OSError,

@@ -13,8 +13,9 @@ from app.accounts.permissions import Principal
 from app.catalogue.models import IndexSetRow, PolicyRow
 from app.core.audit import record
 from app.core.db import driver_of
-from app.core.problems import Fault, Problem
+from app.core.problems import Fault, InvalidRequest, Problem
 from app.periods.models import Period
+from app.periods.rules import VIETNAM
 from app.results import publication, queries
 from app.results.models import Result, ResultState
 from app.results.schemas import PublishIn, SupersededBy
@@ -182,8 +183,9 @@ async def publish(
 ) -> None:
     """Publish the newest provisional version; the version published so far is superseded by it.
 
-    Raises: NotPublishable (409).
+    Raises: NotPublishable (409), InvalidRequest (422) for an impossible date.
     """
+    await _require_sensible(session, result, decision, now)
     by = by.acting_as((await session.get_one(RankingScope, result.scope_id)).finalized_by_id)
     newest = await queries.newest_of(session, result.scope_id)
     if newest is not result or result.state is not ResultState.PROVISIONAL:
@@ -205,6 +207,21 @@ async def publish(
     await record(session, by, "result.publish", result, now, after=said, reason=result.reason)
     await session.flush()
     await session.execute(text("SELECT pg_notify(:channel, :id)"), {"channel": CHANNEL, "id": str(result.id)})
+
+
+async def _require_sensible(
+    session: AsyncSession, result: Result, decision: PublishIn, now: datetime
+) -> None:
+    """Refuse a decision dated before the year it decides on, or in the future: a publication cannot be corrected.
+
+    Raises: InvalidRequest (422).
+    """
+    period = await session.get_one(Period, result.period_id)
+    today = now.astimezone(VIETNAM).date()
+    if not period.starts_on <= decision.decision_date <= today:
+        vi = f"phải từ {period.starts_on.isoformat()} đến hôm nay"
+        en = f"must be from {period.starts_on.isoformat()} to today"
+        raise InvalidRequest(faults=[Fault("/decision_date", "out_of_range", vi, en)])
 
 
 async def write_ranking(session: AsyncSession, result: Result, superseded_by: SupersededBy | None) -> None:

@@ -59,9 +59,10 @@ async def read_public_ranking(
 
 @routes.get("/results/{result_id}/units/{unit_id}", response_model=UnitResultOut, responses=_FOUND)
 async def read_public_unit(
-    result_id: UUID, unit_id: UUID, session: DbSession, lang: Language
+    result_id: UUID, unit_id: UUID, session: DbSession, lang: Language, response: Response
 ) -> UnitResultOut:
     """Show the points of one unit in a published result, each explained."""
+    response.headers.update({"Content-Language": lang, "Vary": "Accept-Language"})
     return await looking.unit_result(session, await queries.published(session, result_id), unit_id, lang)
 
 

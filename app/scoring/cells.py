@@ -102,7 +102,10 @@ def _extremes(code: str, rule: Peers, peers: Sequence[UnitInput]) -> Extremes:
     declared = {
         unit.key: unit.answers[code]["figures"][rule.variable]
         for unit in peers
-        if code not in unit.not_applicable and "figures" in unit.answers.get(code, _NOT_GIVEN)
+        # A figure that the reviewer replaced by points is nobody's measure, least of all when he threw it out.
+        if code not in unit.not_applicable
+        and code not in unit.points
+        and "figures" in unit.answers.get(code, _NOT_GIVEN)
     }
     if not declared:
         return Extremes(None, None, (), ())

@@ -45,6 +45,10 @@ _SPECIAL = (
 )
 
 
+_MOST_DIGITS = 12  # what still looks alike then is alike for a reader
+_NOTHING = Fraction(0)
+
+
 @dataclass(frozen=True, slots=True)
 class _Voice:
     """How a language says words and numbers; `digits` are the decimals of rounded numbers."""
@@ -56,15 +60,22 @@ class _Voice:
         vi, en = _WORDS[key]
         return en if self.lang == "en" else vi
 
-    def number(self, value: Fraction) -> str:
-        text = shown(value, self.digits)
+    def number(self, value: Fraction, *apart_from: Fraction) -> str:
+        """Write a number rounded, with more digits where it would else look like another one that matters."""
+        digits = self.digits
+        while digits < _MOST_DIGITS and any(
+            value != other and shown(value, digits) == shown(other, digits) for other in apart_from
+        ):
+            digits += 1
+        text = shown(value, digits)
         return self.comma(text.rstrip("0").rstrip(".") if "." in text else text)
 
     def comma(self, text: str) -> str:
         return text if self.lang == "en" else text.replace(".", ",")
 
-    def percent(self, share: Fraction) -> str:
-        return self.number(share * 100) + ("%" if self.lang == "en" else " %")
+    def percent(self, share: Fraction, *apart_from: Fraction) -> str:
+        others = (other * 100 for other in apart_from)
+        return self.number(share * 100, *others) + ("%" if self.lang == "en" else " %")
 
 
 def explain(
@@ -91,8 +102,11 @@ def explain(
     if points is None:
         result = voice.word("pending")
     else:
-        result = f"{voice.number(points)}/{voice.number(max_points)} {voice.word('points')}"
-    source = f" ({indicator.citation})" if indicator.citation else ""
+        result = (
+            f"{voice.number(points, max_points, _NOTHING)}/{voice.number(max_points)} {voice.word('points')}"
+        )
+    citation = indicator.citation_en if lang == "en" else indicator.citation
+    source = f" ({citation})" if citation else ""
     return f"{reason} ⇒ {result}{source}"
 
 
@@ -118,7 +132,7 @@ def _ratio(rule: Ratio, max_points: Fraction, figures: Figures, voice: _Voice) -
     if not denominator:
         return f"{names} = {values}: {voice.word('undefined')}"
     ratio = Fraction(numerator, denominator)
-    percent, mark = voice.percent(ratio), voice.percent(rule.full_mark)
+    percent, mark = voice.percent(ratio, rule.full_mark, _NOTHING), voice.percent(rule.full_mark)
     is_short = (ratio * 100 * 10**voice.digits).denominator == 1
     said = f"{names} = {values} {'=' if is_short else '≈'} {percent}"
     if ratio >= rule.full_mark:

@@ -74,6 +74,7 @@ class Indicator:
     rule: Rule
     declared_by: str = "unit"
     citation: str = ""
+    citation_en: str = ""
 
 
 @dataclass(frozen=True, slots=True)

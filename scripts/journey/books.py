@@ -113,7 +113,7 @@ def best_of_peers(units: Iterable[UnitBook]) -> Best:
                 continue
             code, figures = row["code"], unit.adopted(row["code"]).get("figures")
             best.setdefault(code, ZERO)
-            if unit.is_ranked and figures and code not in unit.not_applicable:
+            if unit.is_ranked and figures and code not in unit.not_applicable and code not in unit.points:
                 best[code] = max(best[code], Fraction(str(figures[row["rule"]["variable"]])))
     return best
 

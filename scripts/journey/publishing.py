@@ -3,7 +3,7 @@
 from scripts.journey import reviewing
 from scripts.journey.books import Json, best_of_peers, exact, final_result, ranks, shown
 from scripts.journey.client import Caller
-from scripts.journey.world import World, today
+from scripts.journey.world import World
 
 _CORRECTION = "Đơn vị đề nghị xem lại; tài liệu bổ sung cho thấy số liệu thấp hơn."
 
@@ -102,7 +102,7 @@ async def _publish(world: World, scope: Json, result: Json) -> None:
     name = scope["name"]
     decision = {
         "decision_number": f"{len(world.published) + 101}/QĐ-UBND",
-        "decision_date": today().isoformat(),
+        "decision_date": result["finalized_at"][:10],  # the server's day, whatever clock it runs on
         "signer": f"Chủ tịch {name}"
         if name.startswith("UBND")
         else f"Chủ tịch UBND {name[0].lower()}{name[1:]}",

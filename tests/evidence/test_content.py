@@ -103,3 +103,12 @@ def test_ordinary_letters_and_signs_of_any_language_make_a_fit_name(name: str) -
 def test_a_hidden_character_is_found_wherever_it_stands(hidden: str) -> None:
     assert has_hidden_characters(f"a{hidden}b.pdf")
     assert not has_hidden_characters("Quyết định số 12.pdf")
+
+
+@pytest.mark.parametrize("encoding", ["foo", "base64", "rot13"])
+def test_an_office_file_in_an_unknown_encoding_is_unreadable_and_no_crash(
+    tmp_path: Path, encoding: str
+) -> None:
+    types = f'<?xml version="1.0" encoding="{encoding}"?><Types/>'.encode()
+    with pytest.raises(FileUnreadable):
+        type_of(tmp_path, files.zipped({"[Content_Types].xml": types, "word/document.xml": b"<a/>"}))

@@ -29,7 +29,7 @@ SETS = {
     UnitKind.DISTRICT: "camau-2023-huyen",
     UnitKind.COMMUNE: "camau-2023-xa",
 }
-DECISION = {"decision_number": "12/QĐ-UBND", "decision_date": "2024-01-20", "signer": "Người Ký Mẫu"}
+DECISION = {"decision_number": "12/QĐ-UBND", "decision_date": "2023-12-15", "signer": "Người Ký Mẫu"}
 RESULTS, PUBLIC = "/api/v1/results", "/api/v1/public/results"
 
 

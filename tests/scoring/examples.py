@@ -19,7 +19,14 @@ def counts(*keys: str) -> tuple[Variable, ...]:
 def set_of(*rules: Rule, max_points: str = "10") -> IndexSet:
     """Make a set whose indicators are 1.1, 1.2, … with the given rules."""
     indicators = (
-        Indicator(f"1.{number}", f"Chỉ số {number}", Fraction(max_points), rule, citation=f"PL I, 1.{number}")
+        Indicator(
+            f"1.{number}",
+            f"Chỉ số {number}",
+            Fraction(max_points),
+            rule,
+            citation=f"PL I, 1.{number}",
+            citation_en=f"PL I, 1.{number}",
+        )
         for number, rule in enumerate(rules, 1)
     )
     return IndexSet("small", 1, "department", tuple(indicators))

@@ -93,6 +93,7 @@ def peers(rule: Peers, code: str, x: Fraction, units: Sequence[UnitInput]) -> Fr
         if unit.is_ranked
         and unit.is_reviewed
         and code not in unit.not_applicable
+        and code not in unit.points
         and "figures" in unit.answers.get(code, {})
     ]
     if not declared or max(declared) == 0:

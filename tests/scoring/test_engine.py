@@ -283,3 +283,31 @@ def test_the_set_finds_its_indicators_by_code() -> None:
     assert index_set == IndexSet("small", 1, "department", index_set.indicators)
     assert isinstance(index_set.indicators[0], Indicator) and ENGINE_VERSION == "1"
     assert UnitInput("u", True, {}) == unit("u")
+
+
+def test_a_figure_replaced_by_points_is_nobodys_measure() -> None:
+    """Thrown out by the reviewer, it must not go on pressing the others down."""
+    rule = Peers(counts("x"), "x")
+    liar = UnitInput("liar", True, {"1.1": {"figures": {"x": 1000}}}, points={"1.1": Fraction(0)})
+    honest = unit("honest", {"1.1": {"figures": {"x": 20}}})
+    scores = score(set_of(rule), EXACT, [liar, honest])
+    assert scores.peers["1.1"].best_units == ("honest",)
+    assert [scores.total(0), scores.total(1)] == [0, 10]
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "said"),
+    [
+        (
+            799_999,
+            1_000_000,
+            "a/b = 799999/1000000 ≈ 79,9999 % < 80 % ⇒ 79,9999 % ÷ 80 % × 10 ⇒ 9,99999/10 điểm",
+        ),
+        (1, 10_000_000, "a/b = 1/10000000 ≈ 0,00001 % < 80 % ⇒ 0,00001 % ÷ 80 % × 10 ⇒ 0,000001/10 điểm"),
+        (80, 100, "a/b = 80/100 = 80 % ≥ 80 % ⇒ 10/10 điểm"),
+    ],
+)
+def test_an_explanation_never_rounds_across_a_threshold(a: int, b: int, said: str) -> None:
+    rule = Ratio(counts("a", "b"), ("a",), ("b",), Fraction(4, 5), None)
+    scores = score(set_of(rule), EXACT, [unit("u", {"1.1": {"figures": {"a": a, "b": b}}})])
+    assert scores.card(0).lines[0].explanation.startswith(said)
