@@ -243,3 +243,18 @@ def test_the_chart_escapes_what_it_writes() -> None:
     texts = [element.text for element in drawn.iter("{http://www.w3.org/2000/svg}text")]
     assert texts == ["a < b", '1. <script>"&', "33.33"]
     assert [rect.get("width") for rect in drawn.iter("{http://www.w3.org/2000/svg}rect")] == ["960", "166.7"]
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "2022-12-14", "2023-12-16", "9999-12-31"])
+async def test_a_decision_of_an_impossible_day_publishes_nothing(
+    session: AsyncSession, as_user: LogIn, client: CheckedClient, day: str
+) -> None:
+    """The year begins on 2022-12-15, today is 2023-12-15: what is published cannot be corrected afterwards."""
+    scope = await scene.passed_scope(session)
+    made = await scene.finalize(await as_user(REVIEWER), scope)
+    chairman, url = await as_user(CHAIRMAN), f"{scene.RESULTS}/{made.json()['id']}"
+    etag = (await chairman.get(url)).headers["etag"]
+    decision = {**scene.DECISION, "decision_date": day}
+    answer = await chairman.post(f"{url}/publish", json=decision, headers={"If-Match": etag})
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/decision_date")
+    assert (await client.get(f"{scene.PUBLIC}/{made.json()['id']}")).status_code == 404
