@@ -18,8 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from datetime import date
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -80,7 +79,7 @@ async def _published(url: str) -> tuple[UUID, bytes]:
         await finalize_once(database, scope_id, caller)
         async with database.session() as session, session.begin():
             result = (await session.scalars(select(Result))).one()
-            said = PublishIn(decision_number="1/QĐ", decision_date=date(2024, 1, 20), signer="Người ký mẫu")
+            said = PublishIn(decision_number="1/QĐ", decision_date=NOW.date(), signer="Người ký mẫu")
             await publish(session, result, said, by=caller, now=NOW)
             assert result.ranking is not None, "publication writes the ranking"
             return result.id, result.ranking
@@ -164,10 +163,23 @@ def _serving(name: str, given: dict[str, str]) -> Iterator[int]:
     command = [sys.executable, "-m", "scripts.benchmarks.public", name, str(port)]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
+        _wait_for(port)
         yield port
     finally:
         process.terminate()
         process.wait(20)
+
+
+def _wait_for(port: int) -> None:
+    """Return when somebody listens on a port.
+
+    Raises: TimeoutError after 30 seconds.
+    """
+    for _ in range(300):
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.1)
+    raise TimeoutError(f"nobody listens on port {port}")
 
 
 # --- the client ---------------------------------------------------------------------------------------------
