@@ -77,9 +77,13 @@ async def driver_of(session: AsyncSession) -> Any:
     For COPY, for cursors over thousands of rows, and for rows that are written in nearly every request and never read
     back there: a statement through it costs a third of one through the mapper.
     """
-    raw = await (await session.connection()).get_raw_connection()
-    assert raw.driver_connection is not None, "the connection is open"
-    return raw.driver_connection
+    connection = await session.connection()
+    driver = (await connection.get_raw_connection()).driver_connection
+    assert driver is not None, "the connection is open"
+    if not driver.is_in_transaction():
+        # The transaction begins with the first statement through the mapper: without one, a write would stand alone.
+        await connection.exec_driver_sql("SELECT 1")
+    return driver
 
 
 def insert_sql(table: type[Base], *columns: str) -> str:
