@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import LoginSession, RefreshToken, RoleGrant, ServiceAccount, User
@@ -19,6 +19,7 @@ from app.units.models import Unit, UnitKind
 
 log = structlog.get_logger("accounts")
 MAX_FAILURES, LOCK_MINUTES = 10, 15
+ADMINISTRATORS_LOCK = 297  # any number of our own
 
 
 class BadCredentials(Problem):
@@ -241,6 +242,8 @@ async def _require_an_administrator(session: AsyncSession) -> None:
     Raises: LastAdministrator (409).
     """
     await session.flush()
+    # One after the other: two administrators who remove each other at once must not both find the other one.
+    await session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADMINISTRATORS_LOCK})
     left = (
         select(User.id)
         .join(RoleGrant, RoleGrant.user_id == User.id)

@@ -1,5 +1,6 @@
 """Accounts are made, changed and switched off by the administrator; initial passwords; service accounts."""
 
+import asyncio
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.audit import AuditEvent
 from app.units.queries import unit_ids_by_key
 from tests.client import CheckedClient
-from tests.conftest import LogIn
+from tests.conftest import Clock, LogIn, logged_in
 from tests.scene import photograph
 
 USERS, SERVICES, ME = "/api/v1/users", "/api/v1/service-accounts", "/api/v1/me"
@@ -252,3 +253,26 @@ async def test_a_service_that_is_switched_off_stops_at_once(
     assert (await admin.patch(url, json={"is_active": False}, headers=etag)).status_code == 200
     assert (await client.get(ME, headers=headers)).status_code == 401
     assert (await client.post("/api/v1/auth/token", data=form)).status_code == 400
+
+
+async def test_two_administrators_who_remove_each_other_at_once_leave_one(
+    own_app: FastAPI, clock: Clock
+) -> None:
+    admin = await logged_in(own_app, clock, "admin")
+    found = {
+        name: (await admin.get(USERS, params={"search": name})).json()["items"][0]
+        for name in ("admin", "auditor")
+    }
+    grants = [{"role": "province_admin", "unit_id": found["admin"]["unit_id"]}]
+    raised = await admin.patch(
+        f"{USERS}/{found['auditor']['id']}", json={"grants": grants}, headers={"If-Match": '"1"'}
+    )
+    assert raised.status_code == 200, raised.text
+    other = await logged_in(own_app, clock, "auditor")
+    answers = await asyncio.gather(
+        admin.patch(f"{USERS}/{found['auditor']['id']}", json={"grants": []}, headers={"If-Match": '"2"'}),
+        other.patch(f"{USERS}/{found['admin']['id']}", json={"grants": []}, headers={"If-Match": '"1"'}),
+    )
+    assert sorted(answer.status_code for answer in answers) in ([200, 403], [200, 409]), [
+        a.text for a in answers
+    ]
