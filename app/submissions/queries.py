@@ -293,15 +293,3 @@ async def scopes_of(session: AsyncSession, period_id: UUID) -> list[ScopeOut]:
 def _scope_out(scope: RankingScope, units: int, passed: int) -> ScopeOut:
     shown = {name: getattr(scope, name) for name in ScopeOut.model_fields if name not in ("units", "passed")}
     return ScopeOut(**shown, units=units, passed=passed)
-
-
-async def scope_by_id(session: AsyncSession, scope_id: UUID, *, lock: bool = False) -> RankingScope:
-    """Return a ranking scope; locked against other writers if asked.
-
-    Raises: ScopeNotFound.
-    """
-    query = select(RankingScope).where(RankingScope.id == scope_id)
-    scope = await session.scalar(query.with_for_update() if lock else query)
-    if scope is None:
-        raise ScopeNotFound()
-    return scope
