@@ -16,6 +16,10 @@ class Fault:
     vi: str
     en: str
 
+    def said(self, lang: Lang) -> str:
+        """Return the message in one language."""
+        return self.vi if lang == "vi" else self.en
+
 
 class Problem(Exception):
     """A refusal the client can act on. Subclasses stand next to the code that raises them.
@@ -48,8 +52,7 @@ class Problem(Exception):
             document["detail"] = detail
         if self.faults:
             document["errors"] = [
-                {"pointer": f.pointer, "code": f.code, "message": f.vi if lang == "vi" else f.en}
-                for f in self.faults
+                {"pointer": f.pointer, "code": f.code, "message": f.said(lang)} for f in self.faults
             ]
         return document | self.members
 

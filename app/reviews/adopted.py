@@ -89,7 +89,7 @@ def adopted(index_set: IndexSet, dossier: Dossier) -> UnitInput:
     """
     answers = from_json(dossier.answers, cache_strings="keys")
     for code, agency, answer in from_json(dossier.official or "[]"):
-        if code in index_set.by_code and index_set.by_code[code].declared_by == agency:
+        if index_set.is_declared_by(code, agency):
             answers[code] = answer
     latest = {code: (kind, value) for code, kind, value in from_json(dossier.decisions or "[]")}
     points: dict[str, Fraction] = {}

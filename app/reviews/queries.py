@@ -8,10 +8,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.permissions import Principal
-from app.catalogue import queries as catalogue
 from app.core.problems import Lang
 from app.figures.models import OfficialFigure
-from app.periods.models import Period
 from app.reviews.adopted import adopted, dossier_of
 from app.reviews.models import Adjustment, Clarification
 from app.reviews.schemas import AdjustmentOut, ClarificationOut, OfficialOut, ReviewLine, ReviewOut
@@ -20,7 +18,7 @@ from app.scoring.exact import exact, shown
 from app.scoring.model import IndexSet
 from app.submissions.actions import self_scores
 from app.submissions.models import Submission
-from app.submissions.queries import content_of, sees_all, verified_codes
+from app.submissions.queries import content_of, measures_of, sees_all, verified_codes
 from app.units.models import Unit
 
 
@@ -48,7 +46,7 @@ async def figures_that_count(
     return {
         code: figure_id
         for code, agency, figure_id in (await session.execute(query)).all()
-        if code in index_set.by_code and index_set.by_code[code].declared_by == agency
+        if index_set.is_declared_by(code, agency)
     }
 
 
@@ -64,10 +62,7 @@ async def clarifications_of(session: AsyncSession, submission_id: UUID) -> Seque
 
 async def appraised_card(session: AsyncSession, submission: Submission, lang: Lang = "vi") -> Scorecard:
     """Return the points of a dossier as the reviewer's decisions leave it; what depends on peers stays open."""
-    row = await catalogue.index_set_by_id(session, submission.index_set_id)
-    period = await session.get_one(Period, submission.period_id)
-    policy = catalogue.scoring_policy(await catalogue.policy_by_id(session, period.policy_id))
-    index_set = catalogue.scoring_set(row)
+    index_set, policy = await measures_of(session, submission)
     mine = adopted(index_set, await dossier_of(session, submission.id))
     return score(index_set, policy, [mine], peers_known=False).card(0, lang)
 
@@ -90,7 +85,8 @@ async def review_of(
 ) -> ReviewOut:
     """Return declared, official and adopted figures and both points of every indicator the caller may see."""
     content = await content_of(session, submission)
-    own = (await self_scores(session, submission, content)).card(0, lang)
+    declared = await self_scores(session, submission, content)
+    own, digits = declared.card(0, lang), declared.policy.digits
     appraised = await appraised_card(session, submission, lang)
     official = await _official(session, submission)
     latest = await holding_adjustments(session, submission.id)
@@ -114,8 +110,8 @@ async def review_of(
     returns: list[Any] = list(await clarifications_of(session, submission.id)) if whole else []
     return ReviewOut(
         submission_id=submission.id,
-        self_total=shown(own.total, 2) if whole else None,
-        appraised_total=shown(appraised.total, 2) if whole else None,
+        self_total=shown(own.total, digits) if whole else None,
+        appraised_total=shown(appraised.total, digits) if whole else None,
         lines=lines,
         clarifications=[ClarificationOut.model_validate(row) for row in returns],
     )

@@ -143,7 +143,7 @@ class ReviewOut(Schema):
 
     submission_id: UUID
     self_total: str | None = Field(
-        description="shown, 2 digits; null for callers who see only some indicators"
+        description="shown, in the policy's digits; null for callers who see only some indicators"
     )
     appraised_total: str | None
     lines: list[ReviewLine]

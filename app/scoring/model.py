@@ -90,6 +90,10 @@ class IndexSet:
     def __post_init__(self) -> None:
         object.__setattr__(self, "by_code", {indicator.code: indicator for indicator in self.indicators})
 
+    def is_declared_by(self, code: str, agency: str) -> bool:
+        """Tell whether an agency gives the figures of an indicator in the unit's place (ruling 20)."""
+        return code in self.by_code and self.by_code[code].declared_by == agency
+
 
 @dataclass(frozen=True, slots=True)
 class Band:

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.permissions import Principal
 from app.catalogue import queries as catalogue
-from app.catalogue.schemas import IndexSetFile, PolicyFile
+from app.catalogue.schemas import PolicyFile
 from app.core.audit import Actor, record
 from app.core.db import driver_of, insert_sql, new_id, to_json
 from app.core.problems import Fault, InvalidRequest, Problem
@@ -24,7 +24,7 @@ from app.submissions import content as contents
 from app.submissions import queries
 from app.submissions.models import RankingScope, ReviewState, Revision, Submission
 from app.submissions.rules import DENIAL_TEXT, Action, after
-from app.submissions.schemas import MissingItem, OpenedOut, SubmissionPatch
+from app.submissions.schemas import OpenedOut, SubmissionPatch
 from app.units.models import Unit, UnitKind, UnitVersion
 from app.units.queries import path_to, tree_on
 
@@ -300,21 +300,17 @@ async def _evidence_faults(
 
 async def self_scores(session: AsyncSession, submission: Submission, content: dict[str, Any]) -> Scores:
     """Return the unit's own points so far; what depends on other units stays open, so nothing of theirs leaks."""
-    row = await catalogue.index_set_by_id(session, submission.index_set_id)
-    period = await session.get_one(Period, submission.period_id)
-    policy = await catalogue.policy_by_id(session, period.policy_id)
+    index_set, policy = await queries.measures_of(session, submission)
     mine = UnitInput(key=str(submission.unit_id), is_ranked=submission.is_ranked, answers=content["answers"])
-    return score(catalogue.scoring_set(row), catalogue.scoring_policy(policy), [mine], peers_known=False)
+    return score(index_set, policy, [mine], peers_known=False)
 
 
 async def what_is_missing(
-    session: AsyncSession, submission: Submission, content: dict[str, Any], lang: str
-) -> tuple[list[MissingItem], IndexSetFile]:
-    """Return what keeps the dossier from being submitted, and its set."""
-    row = await catalogue.index_set_by_id(session, submission.index_set_id)
-    scores = await self_scores(session, submission, content)
-    file = catalogue.set_file(row)
-    return contents.missing(content, file, catalogue.scoring_set(row), scores, lang), file
+    session: AsyncSession, submission: Submission, content: dict[str, Any]
+) -> list[Fault]:
+    """Return what keeps the dossier from being submitted."""
+    file = catalogue.set_file(await catalogue.index_set_by_id(session, submission.index_set_id))
+    return contents.missing(content, file, await self_scores(session, submission, content))
 
 
 async def approve(session: AsyncSession, submission: Submission, *, by: Principal, now: datetime) -> None:
@@ -339,11 +335,8 @@ async def submit(session: AsyncSession, submission: Submission, *, by: Principal
     """
     by = require_allowed(by, submission, Action.SUBMIT, now)
     content = await queries.content_of(session, submission)
-    missing_vi, _ = await what_is_missing(session, submission, content, "vi")
-    if missing_vi:
-        missing_en, _ = await what_is_missing(session, submission, content, "en")
-        pairs = zip(missing_vi, missing_en, strict=True)
-        raise SubmissionIncomplete(faults=[Fault(a.pointer, a.code, a.message, b.message) for a, b in pairs])
+    if faults := await what_is_missing(session, submission, content):
+        raise SubmissionIncomplete(faults=faults)
     if submission.approved_hash != submission.content_hash:
         raise ApprovalMissing(
             "Lãnh đạo cơ quan duyệt nội dung hiện tại rồi mới gửi.",

@@ -10,7 +10,7 @@ from app.core.problems import Fault
 from app.scoring import answers as answer_format
 from app.scoring.engine import Scores
 from app.scoring.model import IndexSet
-from app.submissions.schemas import MissingItem, SubmissionPatch
+from app.submissions.schemas import SubmissionPatch
 
 Content = dict[str, Any]
 _NOTHING: dict[str, tuple[Any, ...]] = {
@@ -111,48 +111,37 @@ def _fits(kind: str, value: Any) -> bool:
     return number is not None and (kind == "amount" or isinstance(number, int))
 
 
-def missing(
-    content: Content, file: IndexSetFile, index_set: IndexSet, scores: Scores, lang: str
-) -> list[MissingItem]:
+def missing(content: Content, file: IndexSetFile, scores: Scores) -> list[Fault]:
     """Return what keeps the content from being submitted (ruling 11).
 
     Every indicator the unit declares needs an answer; one that claims points needs evidence or an explaining note;
     every general figure and both contacts (R-044..R-047) must be given.
     """
-    items = []
+    return [*_missing_answers(content, scores), *_missing_information(content, file)]
+
+
+def _missing_answers(content: Content, scores: Scores) -> Iterator[Fault]:
     for line in scores.card(0).lines:
-        indicator = index_set.by_code[line.code]
-        answer = content["answers"].get(line.code, {})
-        if indicator.declared_by != "unit":
+        if scores.index_set.by_code[line.code].declared_by != "unit":
             continue
+        pointer, answer = f"/answers/{line.code}", content["answers"].get(line.code, {})
         if "no_answer" in line.warnings:
-            items.append(("/answers/" + line.code, "no_answer", "chưa có câu trả lời", "no answer yet"))
+            yield Fault(pointer, "no_answer", "chưa có câu trả lời", "no answer yet")
         elif not (answer.get("evidence") or answer.get("note") or answer.get("not_applicable")) and (
             line.points is None or line.points > 0
         ):
             vi, en = "thiếu tài liệu kiểm chứng hoặc giải trình", "evidence or an explaining note is missing"
-            items.append(("/answers/" + line.code, "evidence_missing", vi, en))
-    items += _missing_information(content, file)
-    return [MissingItem(pointer=p, code=c, message=vi if lang == "vi" else en) for p, c, vi, en in items]
+            yield Fault(pointer, "evidence_missing", vi, en)
 
 
-def _missing_information(content: Content, file: IndexSetFile) -> Iterator[tuple[str, str, str, str]]:
+def _missing_information(content: Content, file: IndexSetFile) -> Iterator[Fault]:
     for row in file.general_information:
         if content["general_information"].get(row.code) in (None, "") and "(nếu có)" not in row.name:
-            yield (
-                f"/general_information/{row.code}",
-                "no_answer",
-                f"chưa nhập: {row.name}",
-                f"not given: {row.name}",
-            )
+            vi, en = f"chưa nhập: {row.name}", f"not given: {row.name}"
+            yield Fault(f"/general_information/{row.code}", "no_answer", vi, en)
     for contact in file.contacts:
         person = content["contacts"].get(contact.key) or {}
-        absent = [field for field in _LEGAL_FIELDS if not person.get(field)]
+        absent = ", ".join(field for field in _LEGAL_FIELDS if not person.get(field))
         if absent:
-            vi = f"{contact.name}: còn thiếu {', '.join(absent)}"
-            yield (
-                f"/contacts/{contact.key}",
-                "contact_incomplete",
-                vi,
-                f"{contact.key}: {', '.join(absent)} missing",
-            )
+            vi, en = f"{contact.name}: còn thiếu {absent}", f"{contact.key}: {absent} missing"
+            yield Fault(f"/contacts/{contact.key}", "contact_incomplete", vi, en)

@@ -16,6 +16,8 @@ from app.core.problems import Lang, NotFound
 from app.core.vietnamese import searchable
 from app.evidence.models import Document
 from app.evidence.queries import DocumentNotFound
+from app.periods.models import Period
+from app.scoring.model import IndexSet, Policy
 from app.submissions.models import RankingScope, ReviewState, Revision, Submission
 from app.submissions.rules import DENIAL_TEXT, TRANSITIONS, Action, Denial, denial
 from app.submissions.schemas import AllowedAction, ApprovalOut, ScopeOut, SubmissionOut, SubmissionSummary
@@ -256,6 +258,14 @@ async def cited_document(
     if document is None:
         raise DocumentNotFound()
     return document
+
+
+async def measures_of(session: AsyncSession, submission: Submission) -> tuple[IndexSet, Policy]:
+    """Return the set and the policy that a dossier is scored by."""
+    row = await catalogue.index_set_by_id(session, submission.index_set_id)
+    period = await session.get_one(Period, submission.period_id)
+    policy = await catalogue.policy_by_id(session, period.policy_id)
+    return catalogue.scoring_set(row), catalogue.scoring_policy(policy)
 
 
 async def revisions_of(session: AsyncSession, submission: Submission) -> Sequence[Revision]:

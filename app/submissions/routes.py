@@ -27,6 +27,7 @@ from app.submissions import actions, queries
 from app.submissions.models import ReviewState
 from app.submissions.schemas import (
     CompletenessOut,
+    MissingItem,
     OpenedOut,
     RevisionContentOut,
     RevisionOut,
@@ -149,10 +150,13 @@ async def read_completeness(
     """Say what still keeps the dossier from being submitted."""
     submission = await queries.whole_submission_for(session, caller, submission_id)
     content = await queries.content_of(session, submission)
-    missing, file = await actions.what_is_missing(session, submission, content, lang)
-    indicators = sum(1 for group in file.groups for row in group.indicators if row.declared_by == "unit")
+    faults = await actions.what_is_missing(session, submission, content)
+    index_set, _ = await queries.measures_of(session, submission)
     return CompletenessOut(
-        is_complete=not missing, answered=len(content["answers"]), indicators=indicators, missing=missing
+        is_complete=not faults,
+        answered=len(content["answers"]),
+        indicators=sum(1 for row in index_set.indicators if row.declared_by == "unit"),
+        missing=[MissingItem(pointer=f.pointer, code=f.code, message=f.said(lang)) for f in faults],
     )
 
 
