@@ -11,6 +11,7 @@ from app.accounts import audit_routes as audit
 from app.accounts import routes as accounts
 from app.accounts.tokens import Tokens
 from app.catalogue import routes as catalogue
+from app.catalogue import version_routes
 from app.core import handlers, health
 from app.core.config import Settings
 from app.core.db import Database
@@ -72,6 +73,8 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
         accounts.service_routes,
         units.routes,
         catalogue.routes,
+        catalogue.policy_routes,
+        version_routes.routes,
         periods.routes,
         periods.calendar_routes,
         evidence.routes,

@@ -14,6 +14,7 @@ class Permission(StrEnum):
     USER_READ = "user:read"
     USER_MANAGE = "user:manage"
     SERVICE_MANAGE = "service:manage"
+    CATALOGUE_MANAGE = "catalogue:manage"
     PERIOD_READ = "period:read"
     PERIOD_MANAGE = "period:manage"
     SUBMISSION_READ = "submission:read"
@@ -75,7 +76,7 @@ _REVIEWER = _DOSSIER | {P.REVIEW_ACT, P.RESULT_FINALIZE}
 
 ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.PROVINCE_ADMIN: _DOSSIER
-    | {P.USER_READ, P.USER_MANAGE, P.SERVICE_MANAGE, P.PERIOD_MANAGE, P.FEED_READ},
+    | {P.USER_READ, P.USER_MANAGE, P.SERVICE_MANAGE, P.CATALOGUE_MANAGE, P.PERIOD_MANAGE, P.FEED_READ},
     Role.PROVINCE_REVIEWER: _REVIEWER | {P.FEED_READ},
     Role.PROVINCE_LEADER: _DOSSIER | {P.RESULT_PUBLISH, P.FEED_READ},
     Role.DISTRICT_REVIEWER: _REVIEWER,

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from app.catalogue.files import LoadedPolicy, LoadedSet, load_policy, load_set, policy_paths, set_paths
 from app.catalogue.reading import CatalogueFaulty
+from app.catalogue.schemas import Counted
 
 
 def main(arguments: list[str]) -> int:
@@ -32,14 +33,24 @@ def _summary(loaded: LoadedSet | LoadedPolicy) -> list[str]:
         return [f"{name}: policy, sha256 {loaded.sha256}"]
     out = loaded.out
     lines = [
-        f"{name}: {out.counted.groups} groups, {out.counted.indicators} indicators, "
-        f"{out.counted.points} points, sha256 {out.sha256}"
+        f"{name}: {out.counted.groups} groups, {out.counted.indicators} indicators{_nested(out.counted)}, "
+        f"{_points(out.counted)}, sha256 {out.sha256}"
     ]
     for row in out.differences:
         where = f"group {row.group}" if row.group else "the set"
         said = f"declares {row.declared} {row.what} (line {row.line}), counted {row.counted}"
         lines.append(f"  difference: {where} {said}")
     return lines
+
+
+def _nested(counted: Counted) -> str:
+    return f" and {counted.nested_rows} nested rows" if counted.nested_rows else ""
+
+
+def _points(counted: Counted) -> str:
+    if counted.points is not None:
+        return f"{counted.points} points"
+    return f"{counted.listed_points} points listed, some rows without: tracked, not ranked"
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
@@ -13,15 +12,8 @@ from pydantic import ValidationError
 
 from app.catalogue import reading, rules
 from app.catalogue.reading import CatalogueFaulty
-from app.catalogue.schemas import (
-    IndexSetFile,
-    IndexSetOut,
-    IndicatorRow,
-    OptionsRule,
-    PolicyFile,
-    RatioRule,
-    VariableRow,
-)
+from app.catalogue.schemas import IndexSetFile, IndexSetOut, PolicyFile
+from app.catalogue.scored import applied_policy, scored_set
 from app.scoring import model
 
 DATA = Path(__file__).parent / "data"
@@ -86,6 +78,16 @@ def load_set(path: Path) -> LoadedSet:
     return LoadedSet(shown_set(file), scored_set(file))
 
 
+def parse_set(name: str, content: bytes) -> LoadedSet:
+    """Load one index set from the content of a file that is called `name` in its faults.
+
+    Raises:
+        CatalogueFaulty: the content cannot be read, or a row of it is wrong.
+    """
+    file = _checked(reading.parse(name, content), IndexSetFile, rules.faults_of_set)
+    return LoadedSet(shown_set(file), scored_set(file))
+
+
 def load_policy(path: Path) -> LoadedPolicy:
     """Load one policy.
 
@@ -114,57 +116,28 @@ def content_sha256(file: IndexSetFile | PolicyFile) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def scored_set(file: IndexSetFile) -> model.IndexSet:
-    """Turn a set's rows into what the engine scores."""
-    indicators = tuple(
-        model.Indicator(
-            row.code,
-            row.name,
-            Fraction(row.max_points),
-            _rule(row),
-            row.declared_by,
-            f"QĐ {file.source.decision}, Phụ lục {file.source.annex}, {row.code}, dòng {row.line}",
-            f"Decision {file.source.decision}, annex {file.source.annex}, {row.code}, line {row.line}",
-        )
-        for group in file.groups
-        for row in group.indicators
-    )
-    return model.IndexSet(file.key, file.version, file.unit_kind, indicators)
-
-
-def applied_policy(file: PolicyFile) -> model.Policy:
-    """Turn a policy's rows into what the engine applies."""
-    bands = tuple(
-        model.Band(band.key, band.title.vi, band.title.en, Fraction(band.from_percent)) for band in file.bands
-    )
-    return model.Policy(file.key, file.rounding, file.digits, file.not_applicable, bands)
-
-
-def _rule(row: IndicatorRow) -> model.Rule:
-    rule = row.rule
-    if isinstance(rule, OptionsRule):
-        return model.Options(tuple(model.Option(o.key, o.label, Fraction(o.share)) for o in rule.options))
-    variables = tuple(_variable(variable) for variable in rule.variables)
-    if isinstance(rule, RatioRule):
-        numerator, denominator = tuple(rule.numerator), tuple(rule.denominator)
-        return model.Ratio(variables, numerator, denominator, Fraction(rule.full_mark), rule.full_if_zero)
-    return model.Peers(variables, rule.variable, rule.measure)
-
-
-def _variable(row: VariableRow) -> model.Variable:
-    return model.Variable(row.key, row.label, row.number)
-
-
 def _load(path: Path, kind: type[_File], contradictions: Callable[[_File], Iterator[rules.Fault]]) -> _File:
     read = reading.read(path)
+    file = _checked(read, kind, contradictions)
+    if file.key != path.stem:
+        message = f"the key {file.key} differs from the name of the file"
+        raise CatalogueFaulty([read.fault(("key",), message)])
+    return file
+
+
+def _checked(
+    read: reading.YamlFile, kind: type[_File], contradictions: Callable[[_File], Iterator[rules.Fault]]
+) -> _File:
     try:
         file = kind.model_validate(read.content)
     except ValidationError as error:
-        faults = [read.fault(found["loc"], found["msg"]) for found in error.errors(include_url=False)]
-        raise CatalogueFaulty(faults) from None
-    faults = [read.fault(where, message) for where, message in contradictions(file)]
-    if file.key != path.stem:
-        faults.append(read.fault(("key",), f"the key {file.key} differs from the name of the file"))
-    if faults:
-        raise CatalogueFaulty(faults)
+        found = error.errors(include_url=False)
+        raise read.faulty([(_in_file(one["loc"]), one["msg"]) for one in found]) from None
+    if wrong := list(contradictions(file)):
+        raise read.faulty(wrong)
     return file
+
+
+def _in_file(where: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    """Leave out the kind of a rule, which the validator names after "rule" as if it were a key."""
+    return tuple(step for above, step in zip((None, *where), where, strict=False) if above != "rule")

@@ -4,8 +4,9 @@
     python -m app.catalogue.offline --describe SET
 
 Input: {"units": [{"unit": "key", "answers": {…}, "ranked": true, "reviewed": true, "points": {"1.2": "5"},
-"not_applicable": ["6.9"]}]}; `points` were set by the reviewer, `not_applicable` lists the accepted claims.
-Only unit and answers are needed. A bare list of units, one unit, or {unit key: answers} will do as well.
+"not_applicable": ["6.9"], "without_evidence": ["2.1"]}]}; `points` were set by the reviewer, `not_applicable` lists
+the accepted claims, `without_evidence` what nothing proves: it earns nothing where the policy says so. Only unit and
+answers are needed. A bare list of units, one unit, or {unit key: answers} will do as well.
 Exit 1: faults, as a JSON list, and nothing is scored. Exit 2: no such set or policy.
 """
 
@@ -26,7 +27,7 @@ from app.scoring.model import IndexSet, Indicator
 
 DEFAULT_POLICY = "camau-2023"
 
-_UNIT_KEYS = ("unit", "answers", "ranked", "reviewed", "points", "not_applicable")
+_UNIT_KEYS = ("unit", "answers", "ranked", "reviewed", "points", "not_applicable", "without_evidence")
 _FRACTION = re.compile(r"[0-9]{1,15}/[1-9][0-9]{0,14}")
 
 
@@ -110,20 +111,32 @@ def _unit_result(scores: engine.Scores, i: int, lang: str) -> dict[str, Any]:
         "points": exact(card.total),
         "total": scores.shown_total(i),
         "maximum": exact(card.maximum),
-        "dti": None if card.dti is None else exact(card.dti),
+        "dti": exact(card.dti),
         "dti_shown": scores.shown_dti(i),
         "rank": card.rank,
         "band": card.band.key if card.band else None,
         "lines": [
             {
                 "code": line.code,
-                "points": None if line.points is None else exact(line.points),
+                "share": exact(line.share),
+                "points": exact(line.points),
                 "shown": line.shown,
                 "max_points": exact(line.max_points),
                 "warnings": line.warnings,
-                "explanation": line.explanation,
+                "explanation": line.explanation.text,
+                "steps": [asdict(step) for step in line.explanation.steps],
             }
             for line in card.lines
+        ],
+        "subtotals": [
+            {
+                "code": row.code,
+                "name": row.name,
+                "share": exact(row.share),
+                "points": exact(row.points),
+                "max_points": exact(row.max_points),
+            }
+            for row in card.subtotals
         ],
     }
 
@@ -166,8 +179,10 @@ def _faults_of_review(index_set: IndexSet, key: str, row: Mapping[str, Any]) -> 
     points, claims = row.get("points", {}), row.get("not_applicable", [])
     if not isinstance(points, dict):
         return [_fault(key, "/points", "malformed", "must be an object: points by indicator")]
-    if not isinstance(claims, list):
-        return [_fault(key, "/not_applicable", "malformed", "must be a list of indicators")]
+    lists = {name: row.get(name, []) for name in ("not_applicable", "without_evidence")}
+    for name, codes in lists.items():
+        if not isinstance(codes, list):
+            return [_fault(key, f"/{name}", "malformed", "must be a list of indicators")]
     faults = []
     for code, value in points.items():
         indicator = index_set.by_code.get(code)
@@ -180,10 +195,11 @@ def _faults_of_review(index_set: IndexSet, key: str, row: Mapping[str, Any]) -> 
             faults.append(
                 _fault(key, f"/points/{code}", "malformed", f"{code} has points and does not apply")
             )
-    for place, code in enumerate(claims):
-        if not isinstance(code, str) or code not in index_set.by_code:
-            message = f"the set has no indicator {code!a}"
-            faults.append(_fault(key, f"/not_applicable/{place}", "unknown_indicator", message))
+    for name, codes in lists.items():
+        for place, code in enumerate(codes):
+            if not isinstance(code, str) or code not in index_set.by_code:
+                message = f"the set has no indicator {code!a}"
+                faults.append(_fault(key, f"/{name}/{place}", "unknown_indicator", message))
     return faults
 
 
@@ -197,6 +213,7 @@ def _unit(index_set: IndexSet, row: Mapping[str, Any]) -> engine.UnitInput:
         points={code: value for code, value in points.items() if value is not None},
         not_applicable=frozenset(row.get("not_applicable", [])),
         is_reviewed=row.get("reviewed", True),
+        without_evidence=frozenset(row.get("without_evidence", [])),
     )
 
 
@@ -206,7 +223,8 @@ def _points(indicator: Indicator, value: object) -> Fraction | None:
     if figure is None and isinstance(value, str) and _FRACTION.fullmatch(value):
         figure = value
     points = None if figure is None else Fraction(figure)
-    return points if points is not None and points <= indicator.max_points else None
+    maximum = indicator.max_points
+    return points if points is not None and maximum is not None and points <= maximum else None
 
 
 def _whole(text: str) -> int | str:

@@ -1,11 +1,12 @@
 """Catalogue files as YAML: plain values only, and every fault with its line.
 
-Aliases, repeated keys, deep nesting and big files are refused: a catalogue needs none of them, and each can
-hide what is read or how much.
+Aliases, tags, merge keys, repeated keys, deep nesting, long numbers and big files are refused: a catalogue needs none
+of them, and each can hide what is read or how much.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,12 @@ import yaml
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 20
+MAX_DIGITS = 20
+MAX_KEYS = 1000
+MAX_FAULTS = 500
+
+_MERGE = "tag:yaml.org,2002:merge"
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 
 # The C reader is ten times as fast; it comes with PyYAML on every usual platform.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -20,12 +27,16 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 @dataclass(frozen=True, slots=True)
 class CatalogueFault:
-    """One thing wrong in a catalogue file: which file, line and row (its code, or else its key), and what."""
+    """One thing wrong in a catalogue file: which file, line and row (its code, or else its key), and what.
+
+    `pointer` is where it lies as a JSON pointer: "/groups/0/max_points", or "" for the whole file.
+    """
 
     file: str
     line: int | None
     row: str | None
     message: str
+    pointer: str = ""
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}" if self.line else self.file
@@ -50,81 +61,120 @@ class YamlFile:
 
     def fault(self, path: tuple[str | int, ...], message: str) -> CatalogueFault:
         """Build the fault of the value at a path of keys and places; steps that are not there are skipped."""
-        node, names, found = self.root, [_names(self.root)], []
+        node, names, found, steps = self.root, [_names(self.root)], [], ""
         for step in path:
             if isinstance(node, yaml.MappingNode):
                 value = next((value for key, value in node.value if key.value == step), None)
-                found += [step] if value is not None or step == path[-1] else []
+                if value is not None or step == path[-1]:
+                    found.append(step)
+                    steps += "/" + str(step).replace("~", "~0").replace("/", "~1")
                 node = value or node
             elif isinstance(node, yaml.SequenceNode) and isinstance(step, int):
                 node = node.value[step]
+                steps += f"/{step}"
             names.append(_names(node))
         row = next((name[kind] for kind in ("code", "key") for name in reversed(names) if kind in name), None)
         where = ".".join(map(str, found))
-        return CatalogueFault(
-            self.name, node.start_mark.line + 1, row, f"{where}: {message}" if where else message
-        )
+        said = f"{where}: {message}" if where else message
+        return CatalogueFault(self.name, node.start_mark.line + 1, row, said, steps)
+
+    def faulty(self, wrong: Sequence[tuple[tuple[str | int, ...], str]]) -> CatalogueFaulty:
+        """Build the refusal that lists everything wrong with the file; of a file without end, only how much more."""
+        faults = [self.fault(path, message) for path, message in wrong[:MAX_FAULTS]]
+        if len(wrong) > MAX_FAULTS:
+            faults.append(self.fault((), f"{len(wrong) - MAX_FAULTS} more faults"))
+        return CatalogueFaulty(faults)
 
 
 def read(path: Path) -> YamlFile:
     """Read one YAML file.
 
     Raises:
-        CatalogueFaulty: it is no UTF-8, no YAML, too big, too deep, or holds aliases or repeated keys.
+        CatalogueFaulty: as `parse`, or the file cannot be read.
     """
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise _faulty(path, None, f"the file is larger than {MAX_BYTES} bytes")
-        text = path.read_text(encoding="utf-8")
-        _refuse_structure(path, text)
+            raise _too_large(path.name)
+        content = path.read_bytes()
+    except OSError as error:
+        raise _faulty(path.name, None, str(error)) from None
+    return parse(path.name, content)
+
+
+def parse(name: str, content: bytes) -> YamlFile:
+    """Read the content of a YAML file that is called `name` in its faults.
+
+    Raises:
+        CatalogueFaulty: it is no UTF-8, no YAML, too big, too deep, or holds aliases or repeated keys.
+    """
+    if len(content) > MAX_BYTES:
+        raise _too_large(name)
+    try:
+        text = content.decode("utf-8")
+        _refuse_structure(name, text)
         root = yaml.compose(text, Loader=_Loader)
     except UnicodeDecodeError:
-        raise _faulty(path, None, "the file is not UTF-8") from None
+        raise _faulty(name, None, "the file is not UTF-8") from None
     except yaml.MarkedYAMLError as error:
-        raise _faulty(path, error.problem_mark, str(error.problem)) from None
-    except (yaml.YAMLError, OSError) as error:
-        raise _faulty(path, None, str(error)) from None
+        raise _faulty(name, error.problem_mark, str(error.problem)) from None
+    except yaml.YAMLError as error:
+        raise _faulty(name, None, str(error)) from None
     if not isinstance(root, yaml.MappingNode):
-        raise _faulty(path, None, "the file holds no mapping")
-    return YamlFile(path.name, root, _content(path, root))
+        raise _faulty(name, None, "the file holds no mapping")
+    return YamlFile(name, root, _content(name, root))
 
 
-def _content(path: Path, root: yaml.MappingNode) -> Any:
-    repeated = [_fault(path, key.start_mark, f"the key {key.value} is repeated") for key in _repeated(root)]
-    if repeated:
-        raise CatalogueFaulty(repeated)
+def _content(name: str, root: yaml.MappingNode) -> Any:
+    unfit = [_fault(name, node.start_mark, message) for node, message in islice(_unfit(root), MAX_FAULTS)]
+    if unfit:
+        raise CatalogueFaulty(unfit)
     try:
         return yaml.SafeLoader("").construct_document(root)
     except yaml.MarkedYAMLError as error:
-        raise _faulty(path, error.problem_mark, str(error.problem)) from None
+        raise _faulty(name, error.problem_mark, str(error.problem)) from None
     except ValueError as error:  # a date such as 2023-13-01
-        raise _faulty(path, None, str(error)) from None
+        raise _faulty(name, None, str(error)) from None
 
 
-def _refuse_structure(path: Path, text: str) -> None:
+def _refuse_structure(name: str, text: str) -> None:
     """Judge the events before anything is built of them: the builder recurses, and follows aliases."""
     depth = 0
     for event in yaml.parse(text, Loader=_Loader):
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise _faulty(path, event.start_mark, "anchors and aliases are not allowed")
+            raise _faulty(name, event.start_mark, "anchors and aliases are not allowed")
+        if tag := getattr(event, "tag", None):
+            raise _faulty(name, event.start_mark, f"the tag {tag} is not allowed")
+        if "\0" in getattr(event, "value", ""):
+            raise _faulty(
+                name, event.start_mark, "the text holds the character U+0000, which cannot be stored"
+            )
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH:
-            raise _faulty(path, event.start_mark, f"nested deeper than {MAX_DEPTH} levels")
+            raise _faulty(name, event.start_mark, f"nested deeper than {MAX_DEPTH} levels")
 
 
-def _repeated(node: yaml.Node) -> Iterator[yaml.Node]:
-    """Find the keys that stand twice in one mapping: a plain reader would silently keep the last."""
+def _unfit(node: yaml.Node) -> Iterator[tuple[yaml.Node, str]]:
+    """Find the keys that stand twice in one mapping (a plain reader would silently keep the last), and what no set
+    needs and takes long to read or cannot be written: numbers such as 1:59:59…, mappings without end."""
     if isinstance(node, yaml.MappingNode):
+        if len(node.value) > MAX_KEYS:
+            yield node, f"more than {MAX_KEYS} keys"
+            return
         seen = set()
         for key, value in node.value:
             if isinstance(key, yaml.ScalarNode):
                 if key.value in seen:
-                    yield key
+                    yield key, f"the key {key.value} is repeated"
                 seen.add(key.value)
-            yield from _repeated(value)
+            if key.tag == _MERGE:
+                yield key, "merge keys are not allowed"
+            yield from _unfit(key)
+            yield from _unfit(value)
     elif isinstance(node, yaml.SequenceNode):
         for child in node.value:
-            yield from _repeated(child)
+            yield from _unfit(child)
+    elif node.tag in _NUMBERS and len(node.value) > MAX_DIGITS:
+        yield node, f"the number has more than {MAX_DIGITS} digits"
 
 
 def _names(node: yaml.Node) -> dict[str, str]:
@@ -135,9 +185,13 @@ def _names(node: yaml.Node) -> dict[str, str]:
     return {kind: scalars[kind] for kind in ("code", "key") if kind in scalars}
 
 
-def _fault(path: Path, mark: Any, message: str) -> CatalogueFault:
-    return CatalogueFault(path.name, mark.line + 1 if mark else None, None, message)
+def _too_large(name: str) -> CatalogueFaulty:
+    return _faulty(name, None, f"the file is larger than {MAX_BYTES} bytes")
 
 
-def _faulty(path: Path, mark: Any, message: str) -> CatalogueFaulty:
-    return CatalogueFaulty([_fault(path, mark, message)])
+def _fault(name: str, mark: Any, message: str) -> CatalogueFault:
+    return CatalogueFault(name, mark.line + 1 if mark else None, None, message)
+
+
+def _faulty(name: str, mark: Any, message: str) -> CatalogueFaulty:
+    return CatalogueFaulty([_fault(name, mark, message)])

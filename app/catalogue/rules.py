@@ -1,22 +1,34 @@
 """What a well-formed set or policy may still get wrong, and where a document contradicts itself."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
+from itertools import pairwise
 
 from app.catalogue.schemas import (
+    ChecklistRule,
     Counted,
+    CountRule,
     Declared,
     Difference,
+    FigureRule,
     GroupRow,
     IndexSetFile,
     IndicatorRow,
+    ManualRule,
+    Measured,
+    OptionRow,
     OptionsRule,
+    PartsRule,
     PolicyFile,
     RatioRule,
     RuleRow,
+    SumRule,
+    TierRow,
+    TiersRule,
+    VariableRow,
 )
-from app.scoring.exact import exact
+from app.scoring.exact import plain
 
 Path = tuple[str | int, ...]
 Fault = tuple[Path, str]
@@ -28,39 +40,38 @@ def faults_of_set(index_set: IndexSetFile) -> Iterator[Fault]:
     yield from _twice(("contacts",), (row.key for row in index_set.contacts))
     yield from _twice(("contact_fields",), (row.key for row in index_set.contact_fields))
     yield from _twice(("groups",), (group.code for group in index_set.groups))
-    seen: set[str] = set()
+    if index_set.version > 1 and not index_set.changes:
+        yield ("changes",), f"version {index_set.version} does not say what changed since the one before"
+    seen = {group.code for group in index_set.groups}
     for g, group in enumerate(index_set.groups):
-        for i, indicator in enumerate(group.indicators):
-            path: Path = ("groups", g, "indicators", i)
-            if indicator.code in seen:
-                yield path, f"the code {indicator.code} appears twice"
-            seen.add(indicator.code)
-            if not indicator.code.startswith(f"{group.code}."):
-                yield path, f"the code {indicator.code} does not belong to group {group.code}"
-            if not Fraction(indicator.max_points):
-                yield (*path, "max_points"), "the maximum is 0"
-            for rest, message in _faults_of_rule(indicator.rule):
-                yield (*path, "rule", *rest), message
+        for i, row in enumerate(group.indicators):
+            yield from _misplaced(("groups", g, "indicators", i), row)
+            yield from _faults_of_row(("groups", g, "indicators", i), row, group.code, seen)
+    yield from _faults_of_points(index_set)
 
 
 def faults_of_policy(policy: PolicyFile) -> Iterator[Fault]:
-    """Name what makes a policy unusable, each with its path in the file."""
+    """Name what makes a policy unusable: bands are half-open and must cover 0 to 100 % (ruling 10)."""
     yield from _twice(("bands",), (band.key for band in policy.bands))
-    yield from _twice(("bands",), (exact(Fraction(band.from_percent)) for band in policy.bands))
-    for i, band in enumerate(policy.bands):
-        if Fraction(band.from_percent) > 100:
-            yield ("bands", i, "from"), f"a band from {band.from_percent} % can never be reached"
+    starts = [Fraction(band.from_percent) for band in policy.bands]
+    for i, start in enumerate(starts):
+        if start > 100:
+            yield ("bands", i, "from"), f"a band from {policy.bands[i].from_percent} % can never be reached"
+        if start in starts[:i]:
+            yield ("bands", i, "from"), f"two bands begin at {policy.bands[i].from_percent} %: they overlap"
+    if starts and min(starts) > 0:
+        yield ("bands",), f"no band covers the results below {plain(min(starts))} %"
 
 
 def counted_in_set(index_set: IndexSetFile) -> Counted:
     """Count the groups, indicators and points of a whole set."""
-    indicators = [indicator for group in index_set.groups for indicator in group.indicators]
-    return Counted(groups=len(index_set.groups), indicators=len(indicators), points=_points(indicators))
+    rows = [row for group in index_set.groups for row in group.indicators]
+    return _counted(rows, groups=len(index_set.groups))
 
 
 def counted_in_group(group: GroupRow) -> Counted:
     """Count the indicators and points of one group."""
-    return Counted(indicators=len(group.indicators), points=_points(group.indicators))
+    return _counted(group.indicators, groups=None)
 
 
 def differences(index_set: IndexSetFile) -> list[Difference]:
@@ -70,57 +81,251 @@ def differences(index_set: IndexSetFile) -> list[Difference]:
     """
     found = list(_differing(None, index_set.declared, counted_in_set(index_set)))
     for group in index_set.groups:
-        in_table = Declared(what="points", value=group.max_points, line=group.line)
-        found += _differing(group.code, [*group.declared, in_table], counted_in_group(group))
+        found += _differing(group.code, _declared_by(group), counted_in_group(group))
     return found
+
+
+def scored_rows(rows: Iterable[IndicatorRow]) -> Iterator[IndicatorRow]:
+    """Give the rows that have a rule of their own, wherever they stand."""
+    for row in rows:
+        if isinstance(row.rule, SumRule):
+            yield from scored_rows(row.rows or [])
+        elif not isinstance(row.rule, FigureRule):
+            yield row
+
+
+def all_rows(index_set: IndexSetFile) -> Iterator[IndicatorRow]:
+    """Give every row of a set in the document's order, nested rows included."""
+    for group in index_set.groups:
+        for row in group.indicators:
+            yield from _with_rows_below(row)
+
+
+# --- rows ---------------------------------------------------------------------------------------------------
+
+
+def _faults_of_row(path: Path, row: IndicatorRow, above: str, seen: set[str]) -> Iterator[Fault]:
+    if row.code in seen:
+        yield path, f"the code {row.code} appears twice"
+    seen.add(row.code)
+    if not row.code.startswith(f"{above}."):
+        yield path, f"the code {row.code} does not belong to {above}"
+    if row.max_points is not None and not Fraction(row.max_points):
+        yield (*path, "max_points"), "the maximum is 0"
+    yield from _faults_of_nesting(path, row)
+    for rest, message in _faults_of_rule(row.rule):
+        yield (*path, "rule", *rest), message
+    for i, below in enumerate(row.rows or []):
+        yield from _faults_of_row((*path, "rows", i), below, row.code, seen)
+
+
+def _faults_of_nesting(path: Path, row: IndicatorRow) -> Iterator[Fault]:
+    below = row.rows or []
+    if isinstance(row.rule, SumRule):
+        if not below:
+            yield (*path, "rule"), "there are no rows below to add up"
+        for i, one in enumerate(below):
+            yield from _misplaced((*path, "rows", i), one)
+        maxima = [one.max_points for one in below if one.max_points is not None]
+        if row.max_points is None and not maxima:
+            return
+        total = sum(map(Fraction, maxima), Fraction(0))
+        if len(maxima) < len(below) or row.max_points is None or Fraction(row.max_points) != total:
+            said = row.max_points or "no points"
+            yield (*path, "max_points"), f"the rows below add up to {plain(total)}, the row has {said}"
+        return
+    known = [variable.key for variable in _variables_of(row.rule)]
+    for i, one in enumerate(below):
+        if not isinstance(one.rule, FigureRule):
+            yield (*path, "rows", i, "rule"), "a row below a row with a rule must be a figure of that rule"
+        elif one.max_points is not None:
+            yield (*path, "rows", i, "max_points"), "a figure has no points of its own"
+        elif one.rule.variable not in known:
+            message = f"the rule of {row.code} has no variable {one.rule.variable}"
+            yield (*path, "rows", i, "rule", "variable"), message
+
+
+def _misplaced(path: Path, row: IndicatorRow) -> Iterator[Fault]:
+    if isinstance(row.rule, FigureRule):
+        yield (*path, "rule"), "a figure row must stand below the row whose rule asks for the figure"
+
+
+def _faults_of_points(index_set: IndexSetFile) -> Iterator[Fault]:
+    """Refuse totals of points that do not add up, unless the file says why the document's do not."""
+    for i, declared in enumerate(index_set.declared):
+        yield from _unexplained(("declared", i), declared, counted_in_set(index_set))
+    for g, group in enumerate(index_set.groups):
+        counted = counted_in_group(group)
+        for i, declared in enumerate(group.declared):
+            yield from _unexplained(("groups", g, "declared", i), declared, counted)
+        if group.max_points is not None:
+            own = Declared(what="points", value=group.max_points, line=group.line, differs=group.differs)
+            yield from _unexplained(("groups", g, "max_points"), own, counted)
+
+
+def _unexplained(path: Path, declared: Declared, counted: Counted) -> Iterator[Fault]:
+    if declared.what != "points" or declared.differs:
+        return
+    if Fraction(declared.value) != Fraction(counted.listed_points) or counted.points is None:
+        message = f"{declared.value} points are declared, the rows add up to {counted.listed_points}"
+        message += "" if counted.points else ", and some have no points"
+        yield path, f"{message}; `differs` must say why, if the document itself has it so"
+
+
+# --- rules --------------------------------------------------------------------------------------------------
+
+
+def _faults_of_rule(rule: RuleRow) -> Iterator[Fault]:
+    yield from _faults_of_variables(rule)
+    match rule:
+        case OptionsRule():
+            yield from _faults_of_options("options", rule.options)
+            if not any(Fraction(option.share) for option in rule.options):
+                yield ("options",), "no option earns anything"
+        case CountRule():
+            if not Fraction(rule.points_each):
+                yield ("points_each",), "what is counted earns nothing"
+        case ChecklistRule():
+            yield from _faults_of_options("items", rule.items)
+            yield from _not_whole("items", (item.share for item in rule.items))
+        case RatioRule():
+            yield from _faults_of_ratio(rule)
+        case TiersRule():
+            yield from _faults_of_tiers(rule.tiers)
+        case PartsRule():
+            yield from _twice(("parts",), (part.key for part in rule.parts))
+            yield from _not_whole("parts", (part.share for part in rule.parts))
+            for i, part in enumerate(rule.parts):
+                for rest, message in _faults_of_rule(part.rule):
+                    yield ("parts", i, "rule", *rest), message
+        case _:
+            pass
+
+
+def _faults_of_options(field: str, rows: Sequence[OptionRow]) -> Iterator[Fault]:
+    yield from _twice((field,), (row.key for row in rows))
+    for i, row in enumerate(rows):
+        if Fraction(row.share) > 1:
+            yield (field, i, "share"), f"the share {row.share} of {row.key} is above 1"
+
+
+def _not_whole(field: str, shares: Iterable[str]) -> Iterator[Fault]:
+    total = sum(map(Fraction, shares), Fraction(0))
+    if total != 1:
+        yield (field,), f"the shares add up to {plain(total)}, not to 1"
+
+
+def _faults_of_ratio(rule: RatioRule) -> Iterator[Fault]:
+    if not Fraction(rule.full_mark):
+        yield ("full_mark",), "the full mark is 0"
+    if rule.floor is not None and not Fraction(rule.floor):
+        yield ("floor",), "nothing lies below a floor of 0"
+    if rule.floor is not None and Fraction(rule.floor) > Fraction(rule.full_mark):
+        yield ("floor",), f"the floor {rule.floor} lies above the full mark {rule.full_mark}"
+
+
+def _faults_of_tiers(tiers: Sequence[TierRow]) -> Iterator[Fault]:
+    """Refuse tiers that overlap, leave a gap or give less for more."""
+    for i, (tier, below) in enumerate(pairwise(tiers), 1):
+        if Fraction(below.from_value) == Fraction(tier.from_value):
+            yield ("tiers", i, "from"), f"two tiers begin at {tier.from_value}: they overlap"
+        elif Fraction(below.from_value) > Fraction(tier.from_value):
+            yield ("tiers", i, "from"), "tiers must go down from the highest one"
+        if Fraction(below.share) > Fraction(tier.share):
+            yield ("tiers", i, "share"), f"the tier from {below.from_value} earns more than the one above it"
+    for i, tier in enumerate(tiers):
+        if Fraction(tier.share) > 1:
+            yield ("tiers", i, "share"), f"the share {tier.share} is above 1"
+    if Fraction(tiers[-1].from_value):
+        yield ("tiers",), f"no tier covers what lies below {tiers[-1].from_value}: there is a gap"
+
+
+def _faults_of_variables(rule: RuleRow) -> Iterator[Fault]:
+    """Refuse variables that stand twice, are unknown, unused, or used for what they cannot say."""
+    variables = _variables_of(rule)
+    numbers = {variable.key: variable.number for variable in variables}
+    yield from _twice(("variables",), (variable.key for variable in variables))
+    used = list(_used(rule))
+    if isinstance(rule, RatioRule | Measured):
+        yield from _twice(("numerator",), rule.numerator or [])
+        yield from _twice(("denominator",), rule.denominator or [])
+    if isinstance(rule, Measured) and (rule.variable is None) == (rule.numerator is None):
+        yield (), "what is measured must be either one variable or a numerator with a denominator"
+    elif isinstance(rule, Measured) and (rule.numerator is None) != (rule.denominator is None):
+        yield (), "a numerator needs a denominator"
+    for field, key in used:
+        if key not in numbers:
+            yield (field,), f"the {field} names the unknown variable {key}"
+        elif (numbers[key] == "yes_no") != (field == "requires"):
+            expected = "a yes_no" if field == "requires" else "a count or an amount"
+            yield (field,), f"the variable {key} of the {field} must be {expected}"
+    if isinstance(rule, ManualRule):
+        return
+    for i, variable in enumerate(variables):
+        if variable.key not in (name for _, name in used):
+            yield ("variables", i), f"the variable {variable.key} is not used"
+
+
+def _variables_of(rule: RuleRow) -> list[VariableRow]:
+    return getattr(rule, "variables", [])
+
+
+def _used(rule: RuleRow) -> Iterator[tuple[str, str]]:
+    """Give every place where a rule names one of its own variables."""
+    if isinstance(rule, CountRule | Measured) and rule.variable:
+        yield "variable", rule.variable
+    if isinstance(rule, RatioRule | Measured):
+        yield from (("numerator", key) for key in rule.numerator or [])
+        yield from (("denominator", key) for key in rule.denominator or [])
+    for field in ("full_if_zero", "requires"):
+        if getattr(rule, field, None):
+            yield field, getattr(rule, field)
+
+
+# --- counting -----------------------------------------------------------------------------------------------
+
+
+def _counted(rows: Sequence[IndicatorRow], groups: int | None) -> Counted:
+    nested = sum(1 for row in rows for _ in _with_rows_below(row)) - len(rows)
+    maxima = [row.max_points for row in rows if row.max_points is not None]
+    listed = plain(sum(map(Fraction, maxima), Fraction(0)))
+    return Counted(
+        groups=groups,
+        indicators=len(rows),
+        nested_rows=nested,
+        points=listed if len(maxima) == len(rows) else None,
+        listed_points=listed,
+    )
+
+
+def _with_rows_below(row: IndicatorRow) -> Iterator[IndicatorRow]:
+    yield row
+    for below in row.rows or []:
+        yield from _with_rows_below(below)
+
+
+def _declared_by(group: GroupRow) -> list[Declared]:
+    if group.max_points is None:
+        return group.declared
+    own = Declared(what="points", value=group.max_points, line=group.line, differs=group.differs)
+    return [*group.declared, own]
 
 
 def _differing(group: str | None, declared: Iterable[Declared], counted: Counted) -> Iterator[Difference]:
     for row in declared:
-        value = getattr(counted, row.what)
+        value = counted.listed_points if row.what == "points" else getattr(counted, row.what)
         if value is None or Fraction(row.value) != Fraction(value):
             yield Difference(
-                group=group, what=row.what, declared=row.value, counted=str(value or 0), line=row.line
+                group=group,
+                what=row.what,
+                declared=row.value,
+                counted=str(value or 0),
+                line=row.line,
+                why=row.differs,
             )
-
-
-def _faults_of_rule(rule: RuleRow) -> Iterator[Fault]:
-    if isinstance(rule, OptionsRule):
-        yield from _twice(("options",), (option.key for option in rule.options))
-        for i, option in enumerate(rule.options):
-            if Fraction(option.share) > 1:
-                yield ("options", i, "share"), f"the share {option.share} of option {option.key} is above 1"
-        return
-    known = [variable.key for variable in rule.variables]
-    yield from _twice(("variables",), known)
-    used: list[tuple[str, str]]
-    if isinstance(rule, RatioRule):
-        used = [("numerator", key) for key in rule.numerator] + [
-            ("denominator", key) for key in rule.denominator
-        ]
-        used += [("full_if_zero", rule.full_if_zero)] if rule.full_if_zero else []
-        yield from _twice(("numerator",), rule.numerator)
-        yield from _twice(("denominator",), rule.denominator)
-        if not Fraction(rule.full_mark):
-            yield ("full_mark",), "the full mark is 0"
-    else:
-        used = [("variable", rule.variable)]
-    for field, key in used:
-        if key not in known:
-            yield (field,), f"the {field} names the unknown variable {key}"
-    for i, key in enumerate(known):
-        if key not in (name for _, name in used):
-            yield ("variables", i), f"the variable {key} is not used"
 
 
 def _twice(path: Path, names: Iterable[str]) -> Iterator[Fault]:
     for name, times in Counter(names).items():
         if times > 1:
             yield path, f"{name} appears {times} times"
-
-
-def _points(indicators: list[IndicatorRow]) -> str:
-    """Add maxima as decimal text: they have at most six decimals, so the sum is a decimal too."""
-    millionths = sum((Fraction(indicator.max_points) for indicator in indicators), Fraction(0)) * 1_000_000
-    whole, rest = divmod(int(millionths), 1_000_000)
-    return f"{whole}.{rest:06d}".rstrip("0") if rest else str(whole)

@@ -1,7 +1,8 @@
 """Index sets and policies: the shape of their files, which is also the shape the API shows.
 
 Numbers that count towards a score are quoted in the files and stay text here, so that no float touches them:
-`max_points` "10" or "2.5" (points), `share` and `full_mark` "1", "0.8" or "1/2".
+`max_points` "10" or "2.5" (points), `share` and `full_mark` "1", "0.8" or "1/2". What is null is not said by
+the document; a set with a row without maximum points can be tracked, not ranked (ruling 6).
 """
 
 from datetime import date
@@ -10,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 Key = Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z0-9]+([_-][a-z0-9]+)*$", max_length=64)]
-Code = Annotated[str, StringConstraints(strict=True, pattern=r"^[0-9]{1,3}(\.[0-9]{1,3}){0,4}$")]
+Code = Annotated[str, StringConstraints(strict=True, pattern=r"^[0-9]{1,3}(\.[0-9]{1,3}){0,4}(\.[a-z])?$")]
 Text = Annotated[str, StringConstraints(strict=True, min_length=1)]
 Points = Annotated[str, StringConstraints(strict=True, pattern=r"^[0-9]{1,6}(\.[0-9]{1,6})?$")]
 Share = Annotated[
@@ -39,6 +40,9 @@ class Declared(Row):
     what: What
     value: Points
     line: Line
+    differs: Text | None = Field(
+        None, description="why the rows do not bear it out; points that do not add up need it"
+    )
 
 
 class OptionRow(Row):
@@ -50,44 +54,152 @@ class OptionRow(Row):
 
 
 class VariableRow(Row):
-    """One figure: a whole count, or an amount with up to six decimals."""
+    """One figure: a whole count, an amount with up to six decimals, or 1 for yes and 0 for no."""
 
     key: Key
     label: Text
-    number: Literal["count", "amount"]
+    number: Literal["count", "amount", "yes_no"]
 
 
-class OptionsRule(Row):
+class Method(Row):
+    """How a row is scored; `method` is the document's own text."""
+
+    method: Text = Field(description="the document's own text")
+
+
+class Measured(Method):
+    """What is measured: one figure (`variable`), or the sum of some figures over the sum of others."""
+
+    variables: list[VariableRow] = Field(min_length=1)
+    variable: Key | None = None
+    numerator: list[Key] | None = Field(None, min_length=1)
+    denominator: list[Key] | None = Field(None, min_length=1)
+
+
+class OptionsRule(Method):
     """One of several branches is declared."""
 
     kind: Literal["options"]
-    method: Text = Field(description="the document's own text")
     options: list[OptionRow] = Field(min_length=1)
 
 
-class RatioRule(Row):
-    """points = min(1, (sum of numerator / sum of denominator) / full_mark) × maximum."""
+class ChecklistRule(Method):
+    """Any of several items are declared; their shares of the maximum add up to 1."""
+
+    kind: Literal["checklist"]
+    items: list[OptionRow] = Field(min_length=1)
+
+
+class RatioRule(Method):
+    """points = min(1, (sum of numerator / sum of denominator) / full_mark) × maximum; nothing below the floor."""
 
     kind: Literal["ratio"]
-    method: Text = Field(description="the document's own text")
     variables: list[VariableRow] = Field(min_length=1)
     numerator: list[Key] = Field(min_length=1)
     denominator: list[Key] = Field(min_length=1)
     full_mark: Share = "1"
     full_if_zero: Key | None = Field(None, description="a variable whose 0 earns the maximum")
+    floor: Share | None = Field(
+        None, description="a ratio below this earns nothing; at the full mark: all or nothing"
+    )
 
 
-class PeersRule(Row):
-    """One figure is measured against those of the other ranked units."""
+class TierRow(Row):
+    """From this figure or ratio (included) up to the tier above it (excluded), this share of the maximum."""
 
-    kind: Literal["peers"]
-    method: Text = Field(description="the document's own text")
+    model_config = ConfigDict(validate_by_alias=True, validate_by_name=True, serialize_by_alias=True)
+
+    from_value: Share = Field(alias="from")
+    share: Share
+    label: Text
+
+
+class TiersRule(Measured):
+    """A figure or a ratio earns the share of the tier it lies in; tiers go down to 0, which is the last one."""
+
+    kind: Literal["tiers"]
+    tiers: list[TierRow] = Field(min_length=2)
+    requires: Key | None = Field(None, description="a yes_no variable without which nothing is earned")
+
+
+class CountRule(Method):
+    """Each counted thing earns the same points, up to the maximum."""
+
+    kind: Literal["count"]
     variables: list[VariableRow] = Field(min_length=1, max_length=1)
     variable: Key
+    points_each: Points
+
+
+class PeersRule(Measured):
+    """A figure or a ratio is measured against those of the other ranked units."""
+
+    kind: Literal["peers"]
     measure: Literal["share_of_best", "min_max"]
 
 
-RuleRow = Annotated[OptionsRule | RatioRule | PeersRule, Field(discriminator="kind")]
+class PartRow(Row):
+    """A part of a row with its own rule; the shares of the rule are shares of the part."""
+
+    key: Key
+    name: Text
+    share: Share = Field(description="of the maximum of the row")
+    rule: "Annotated[OptionsRule | ChecklistRule | RatioRule | TiersRule, Field(discriminator='kind')]"
+
+
+class PartsRule(Method):
+    """Several parts, each with its own rule, add up; their shares add up to 1."""
+
+    kind: Literal["parts"]
+    parts: list[PartRow] = Field(min_length=2)
+
+
+class ManualRule(Row):
+    """Nothing is computed: the reviewer gives 0..maximum with a reason (ruling 6)."""
+
+    kind: Literal["manual"]
+    method: Text | None = Field(None, description="the document's own text, where it has any")
+    variables: list[VariableRow] = []
+
+
+class SumRule(Row):
+    """The points of the rows below, added (ruling 7); without maxima the rows below count alike."""
+
+    kind: Literal["sum"]
+    method: Text | None = Field(None, description="the document's own text, where it has any")
+
+
+class FigureRule(Row):
+    """No row of its own: a figure of the rule of the row above, listed for whoever is to follow it."""
+
+    kind: Literal["figure"]
+    variable: Key
+    method: Text | None = Field(None, description="the document's own text, where it has any")
+
+
+RuleRow = Annotated[
+    OptionsRule
+    | ChecklistRule
+    | RatioRule
+    | TiersRule
+    | CountRule
+    | PeersRule
+    | PartsRule
+    | ManualRule
+    | SumRule
+    | FigureRule,
+    Field(discriminator="kind"),
+]
+
+
+class TrackingRow(Row):
+    """What a plan says of a row: where it stood, where it shall be, by when, and who sees to it."""
+
+    result: Text | None = Field(None, description="the result of the year before")
+    target: Text | None = None
+    deadline: Text | None = None
+    lead: Text | None = Field(None, description="leading unit or units, as the document has them")
+    coordinating: Text | None = Field(None, description="coordinating units, as the document has them")
 
 
 class IndicatorRow(Row):
@@ -95,24 +207,27 @@ class IndicatorRow(Row):
 
     code: Code
     name: Text
-    max_points: Points
+    max_points: Points | None = Field(None, description="null: the document gives none (ruling 6)")
     line: Line
     evidence: str = Field(description="the evidence asked for")
     collected_from: str
     verified_by: list[Key] = Field(description="agencies that verify the figures")
     declared_by: Key = Field("unit", description="unit, or the agency that gives the figures instead")
     note: Text | None = Field(None, description="how an opening of the text is read")
+    tracking: TrackingRow | None = None
     rule: RuleRow
+    rows: list["IndicatorRow"] | None = Field(None, min_length=1, description="the rows below this one")
 
 
 class GroupRow(Row):
     """A group of indicators as the table has it; `declared_name` is its name in the list above the table."""
 
     code: Code
-    name: Text
+    name: Text | None = Field(None, description="null: the heading is empty in the document")
     declared_name: Text | None = None
-    max_points: Points
+    max_points: Points | None = Field(None, description="null: the document gives none")
     line: Line
+    differs: Text | None = Field(None, description="why the points of its rows do not add up to its own")
     declared: list[Declared]
     indicators: list[IndicatorRow] = Field(min_length=1)
 
@@ -146,22 +261,26 @@ class SetSource(Row):
     """The decision a set comes from."""
 
     document: Text
-    decision: Text
-    signed_on: date
+    decision: Text | None = Field(None, description="number and symbol; null: the document bears none")
+    signed_on: date | None = Field(None, description="null: the document bears no full date")
     issued_by: Text
     annex: Text
+    cited: Title | None = Field(None, description="how the document is cited; null: as a decision")
 
 
 class IndexSetFile(Row):
     """One version of an index set as its file holds it; counted figures are never stored."""
 
     key: Key
-    version: Annotated[int, Field(strict=True, ge=1)]
+    version: Annotated[int, Field(strict=True, ge=1, le=10_000)]
     title: Title
     unit_kind: Key = Field(description="the kind of unit it measures")
     source: SetSource
     declared: list[Declared]
     notes: list[Text]
+    changes: list[Text] | None = Field(
+        None, description="what changed since the version before; needed from version 2"
+    )
     general_information: list[InformationRow]
     contacts: list[ContactRow]
     contact_fields: list[ContactFieldRow]
@@ -173,7 +292,9 @@ class Counted(Row):
 
     groups: int | None = Field(None, description="null: counted in one group")
     indicators: int
-    points: Points
+    nested_rows: int = Field(0, description="rows below indicators")
+    points: Points | None = Field(description="null: a row has no maximum points")
+    listed_points: Points = Field("0", description="of the rows that have maximum points")
 
 
 class Difference(Row):
@@ -184,6 +305,7 @@ class Difference(Row):
     declared: str
     counted: str
     line: Line
+    why: str | None = Field(None, description="what the file says about it")
 
 
 class IndexSetOut(IndexSetFile):
@@ -222,8 +344,20 @@ class SubmissionRow(Row):
     source: Text
 
 
+class DayOfYear(Row):
+    """A day of the year after the assessed one, the last on which something is in time."""
+
+    month: Annotated[int, Field(strict=True, ge=1, le=12)]
+    day: Annotated[int, Field(strict=True, ge=1, le=31)]
+    source: Text
+
+
 class PolicyFile(Row):
-    """How a province reads what the documents leave open; also the shape the API shows."""
+    """How a province reads what the documents leave open; also the shape the API shows.
+
+    Where the document sets no term to submit (`submission` null) the guidance letter does, and whoever prepares the
+    period gives the day. The review ends a number of working days after that, or on a day of the next year.
+    """
 
     key: Key
     version: Annotated[int, Field(strict=True, ge=1)]
@@ -233,7 +367,19 @@ class PolicyFile(Row):
     digits: Annotated[int, Field(strict=True, ge=0, le=6)]
     not_applicable: Literal["exclude_from_maximum", "peer_average"]
     missing_evidence: Literal["explain_or_block", "zero"]
+    late_evidence: Literal["zero"] | None = Field(
+        None, description="zero: evidence after its time earns nothing; null: the reviewer decides"
+    )
+    unreviewed: Literal["zero"] | None = Field(
+        None,
+        description="zero: a dossier nobody reviewed in time has 0 points and keeps its rank; null: it is waited for",
+    )
+    evidence_signatures: Literal["person_and_organisation"] | None = Field(
+        None, description="the signatures that evidence must bear; null: the document asks for none"
+    )
     bands: list[BandRow]
-    submission: SubmissionRow
-    review_working_days: dict[Key, Annotated[int, Field(strict=True, ge=1)]]
+    submission: SubmissionRow | None = None
+    review_working_days: dict[Key, Annotated[int, Field(strict=True, ge=1)]] | None = None
+    reviewed_until: DayOfYear | None = Field(None, description="the last day of the review, of the next year")
+    publish_until: DayOfYear | None = Field(None, description="the last day to publish, of the next year")
     ranking_scopes: dict[Key, Literal["all", "parent"]]

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from app.catalogue.declared import VALUE_FIELDS, value_of
+from app.catalogue.rules import scored_rows
 from app.catalogue.schemas import IndexSetFile
 from app.core.problems import Fault
 from app.figures.schemas import FigureIn
@@ -62,7 +64,7 @@ def givers(file: IndexSetFile, agencies: Mapping[str, UUID]) -> dict[str, UUID]:
     """Return, by indicator, the agency (given by key) that it names as source or verifier; the source comes first."""
     found = {}
     for group in file.groups:
-        for indicator in group.indicators:
+        for indicator in scored_rows(group.indicators):
             named = [key for key in (indicator.declared_by, *indicator.verified_by) if key in agencies]
             if named:
                 found[indicator.code] = agencies[named[0]]
@@ -81,7 +83,7 @@ def read_rows(
         faults = list(_faults(pointer, row, unit, measured))
         if not faults and unit is not None:
             one = _read(row, unit, measured[unit.kind])
-            if "choice" not in one.answer and "figures" not in one.answer:
+            if not one.answer.keys() & {*VALUE_FIELDS}:
                 faults.append(_fault(pointer, "no_answer"))
             elif one.about in seen:
                 faults.append(_fault(pointer, "duplicate"))
@@ -120,7 +122,7 @@ def is_named_once(row: FigureIn) -> bool:
 
 def raw_answer(row: FigureIn) -> dict[str, Any]:
     """Return what a row says, in the answer format."""
-    return row.model_dump(include={"choice", "figures", "note"}, exclude_none=True)
+    return value_of(row) | ({} if row.note is None else {"note": row.note})
 
 
 def _read(row: FigureIn, unit: Unit, measured: Measured) -> Read:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import Field
 
+from app.catalogue.declared import ValueIn
 from app.core.http import Schema
 
 _ID = "01a200ed-6325-762a-8d8d-25dc3465d7ad"  # of an example
@@ -30,18 +31,11 @@ class UnitName(Schema):
     value: str | None = Field(None, max_length=64, examples=["31999"])
 
 
-class FigureIn(Schema):
-    """One unit's figures (or choice) for one indicator, in the answer format of the dossiers."""
+class FigureIn(ValueIn):
+    """One unit's figures (or choice …) for one indicator, in the answer format of the dossiers."""
 
     unit: UnitName = Field(examples=[{"scheme": "gso", "value": "31999"}])
     indicator: str = Field(max_length=16, examples=["5.4"])
-    choice: str | None = Field(None, max_length=64, description="key of an option of the indicator")
-    figures: dict[str, Any] | None = Field(
-        None,
-        max_length=10,
-        description="figures by variable: whole numbers or decimal strings",
-        examples=[{"a": 20, "b": 25, "infected": 5}],
-    )
     note: str | None = Field(None, max_length=5000)
 
 

@@ -8,11 +8,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.catalogue import queries as catalogue
 from app.catalogue.models import IndexSetRow, PolicyRow
+from app.catalogue.schemas import PolicyFile
 from app.core.audit import Actor, record
 from app.core.problems import Fault, InvalidRequest, Problem
 from app.periods import queries
 from app.periods.models import CalendarDay, Period, PeriodSet, PeriodState
-from app.periods.rules import end_of, period_bounds, review_last_day, submission_last_day
+from app.periods.rules import end_of, last_day_before, period_bounds, review_last_day, submission_last_day
 from app.periods.schemas import CalendarDayIn, PeriodIn, PeriodPatch
 from app.units.models import UnitKind
 
@@ -37,6 +38,7 @@ async def prepare(session: AsyncSession, body: PeriodIn, *, by: Actor, now: date
     policy, sets = await _chosen(session, body)
     starts_on, ends_on = period_bounds(body.year)
     _require_guidance_within(body.guidance_on, starts_on)
+    _require_term(catalogue.policy_file(policy), body.guidance_on, body.submit_until)
     period = Period(
         year=body.year,
         name=f"Đánh giá chuyển đổi số năm {body.year}",
@@ -51,7 +53,8 @@ async def prepare(session: AsyncSession, body: PeriodIn, *, by: Actor, now: date
     )
     session.add(period)
     await session.flush()
-    await set_deadlines(session, period, policy, {kind: row.id for kind, row in sets.items()})
+    used = {kind: row.id for kind, row in sets.items()}
+    await set_deadlines(session, period, policy, used, body.submit_until)
     after = body.model_dump(mode="json")
     await record(session, by, "period.prepare", period, now, after=after)
     return period
@@ -70,11 +73,39 @@ async def _chosen(session: AsyncSession, body: PeriodIn) -> tuple[PolicyRow, dic
         if row is None or row.unit_kind != kind:
             vi, en = "không có bộ chỉ số này cho loại đơn vị đó", "there is no such set for this kind of unit"
             faults.append(Fault(f"/sets/{kind}", "unknown_index_set", vi, en))
+        elif not catalogue.scoring_set(row).is_ranked:
+            vi = "bộ chỉ số có chỉ số không nêu điểm tối đa: chỉ theo dõi, không xếp hạng được"
+            en = "the set has rows without maximum points: it can be tracked, not ranked"
+            faults.append(Fault(f"/sets/{kind}", "index_set_not_ranked", vi, en))
+        elif policy is not None and not _speaks_of(catalogue.policy_file(policy), kind):
+            vi, en = (
+                "chính sách không quy định cho loại đơn vị này",
+                "the policy says nothing of this kind of unit",
+            )
+            faults.append(Fault(f"/sets/{kind}", "not_in_policy", vi, en))
         else:
             sets[kind] = row
     if faults or policy is None:
         raise InvalidRequest(faults=faults)
     return policy, sets
+
+
+def _speaks_of(policy: PolicyFile, kind: UnitKind) -> bool:
+    """Tell whether a policy says how a kind of unit is ranked and until when it is reviewed."""
+    has_term = policy.reviewed_until is not None or kind.value in (policy.review_working_days or {})
+    return has_term and kind.value in policy.ranking_scopes
+
+
+def _require_term(policy: PolicyFile, guidance_on: date, submit_until: date | None) -> None:
+    """Refuse a day to submit where the policy sets the term, and want of one where it does not."""
+    pointer = "/submit_until"
+    if policy.submission is not None and submit_until is not None:
+        vi, en = "chính sách đã quy định thời hạn nộp", "the policy sets the term to submit"
+        raise InvalidRequest(faults=[Fault(pointer, "term_set_by_policy", vi, en)])
+    if policy.submission is None and (submit_until is None or submit_until <= guidance_on):
+        vi = "chính sách không quy định thời hạn: nêu ngày nộp cuối cùng, sau ngày gửi văn bản"
+        en = "the policy sets no term: give the last day to submit, after the guidance is sent"
+        raise InvalidRequest(faults=[Fault(pointer, "term_missing", vi, en)])
 
 
 def _require_guidance_within(guidance_on: date, starts_on: date) -> None:
@@ -84,19 +115,33 @@ def _require_guidance_within(guidance_on: date, starts_on: date) -> None:
 
 
 async def set_deadlines(
-    session: AsyncSession, period: Period, policy_row: PolicyRow, set_ids: dict[UnitKind, UUID]
+    session: AsyncSession,
+    period: Period,
+    policy_row: PolicyRow,
+    set_ids: dict[UnitKind, UUID],
+    submit_until: date | None = None,
 ) -> None:
-    """Compute every deadline from the guidance date, the policy and the official calendar (rulings 15, 16)."""
+    """Compute every deadline from the guidance date, the policy and the official calendar (rulings 15 to 17).
+
+    `submit_until` is the day of the guidance letter, where the policy sets no term; None leaves the day as it is.
+    """
     policy = catalogue.policy_file(policy_row)
     days = await queries.calendar(session)
     window = policy.submission
-    last = submission_last_day(
-        period.guidance_on, window.calendar_days, roll=window.roll_to_working_day, calendar=days
-    )
+    if window is not None:
+        last = submission_last_day(
+            period.guidance_on, window.calendar_days, roll=window.roll_to_working_day, calendar=days
+        )
+    else:
+        last = submit_until or last_day_before(period.submission_due_at)
     period.submission_due_at = end_of(last)
     await session.execute(delete(PeriodSet).where(PeriodSet.period_id == period.id))
     for kind, set_id in set_ids.items():
-        review_last = review_last_day(last, policy.review_working_days[kind.value], days)
+        until = policy.reviewed_until
+        if until is not None:
+            review_last = date(period.year + 1, until.month, until.day)
+        else:
+            review_last = review_last_day(last, (policy.review_working_days or {})[kind.value], days)
         session.add(
             PeriodSet(
                 period_id=period.id, unit_kind=kind, index_set_id=set_id, review_due_at=end_of(review_last)
@@ -114,11 +159,14 @@ async def change(
     if period.state is not PeriodState.DRAFT:
         raise PeriodAlreadyOpen()
     _require_guidance_within(body.guidance_on, period.starts_on)
+    policy = await catalogue.policy_by_id(session, period.policy_id)
+    if body.submit_until is not None or catalogue.policy_file(policy).submission is None:
+        until = body.submit_until or last_day_before(period.submission_due_at)
+        _require_term(catalogue.policy_file(policy), body.guidance_on, until)
     before = {"guidance_on": period.guidance_on.isoformat()}
     period.guidance_on = body.guidance_on
-    policy = await catalogue.policy_by_id(session, period.policy_id)
     used = {item.unit_kind: item.index_set_id for item, _ in await queries.sets_of(session, period.id)}
-    await set_deadlines(session, period, policy, used)
+    await set_deadlines(session, period, policy, used, body.submit_until)
     period.touch()
     await record(
         session,
@@ -127,7 +175,7 @@ async def change(
         period,
         now,
         before=before,
-        after={"guidance_on": body.guidance_on.isoformat()},
+        after=body.model_dump(mode="json", exclude_none=True),
     )
 
 

@@ -56,6 +56,11 @@ def end_of(day: date) -> datetime:
     return datetime.combine(day + _DAY, time(), VIETNAM).astimezone(UTC)
 
 
+def last_day_before(due_at: datetime) -> date:
+    """Return the day in Vietnam of which a deadline is the end: the inverse of `end_of`."""
+    return due_at.astimezone(VIETNAM).date() - _DAY
+
+
 def submission_last_day(guidance_on: date, calendar_days: int, *, roll: bool, calendar: Calendar) -> date:
     """Return the last day to submit: the sending day is not counted; a day off moves to the next working day.
 

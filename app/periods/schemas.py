@@ -13,7 +13,7 @@ from app.units.models import UnitKind
 Year = Annotated[int, Field(ge=2000, le=2100, examples=[2023])]
 # Far enough for every deadline to be computed on it.
 Day = Annotated[date, Field(ge=date(2000, 1, 1), le=date(2200, 12, 31))]
-Key = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{2,63}$", examples=["camau-2023-xa"])]
+Key = Annotated[str, Field(max_length=64, examples=["camau-2023-xa"])]
 
 
 class PeriodIn(
@@ -35,6 +35,9 @@ class PeriodIn(
     guidance_on: Day = Field(
         description="day the guidance letter is sent; the deadline counts from it (000:83)"
     )
+    submit_until: Day | None = Field(
+        None, description="last day to submit, where the policy sets no term and the guidance letter does"
+    )
     policy: Key = "camau-2023"
     sets: dict[UnitKind, Key] = Field(
         min_length=1,
@@ -48,6 +51,7 @@ class PeriodPatch(Schema, json_schema_extra={"examples": [{"guidance_on": "2023-
     """A change of a year that is not open yet."""
 
     guidance_on: Day
+    submit_until: Day | None = Field(None, description="last day to submit, where the policy sets no term")
 
 
 class PeriodSetOut(Schema):

@@ -12,14 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.accounts.permissions import Principal
 from app.catalogue.models import IndexSetRow, PolicyRow
 from app.core.audit import record
-from app.core.db import driver_of
+from app.core.db import driver_of, new_id
 from app.core.problems import Fault, InvalidRequest, Problem
 from app.periods.models import Period
 from app.periods.rules import VIETNAM
 from app.results import publication, queries
 from app.results.models import Result, ResultState
 from app.results.schemas import PublishIn, SupersededBy
-from app.results.snapshot import Line, Seen, Snapshot
+from app.results.snapshot import Line, Seen, Snapshot, not_collecting
 from app.scoring.engine import ENGINE_VERSION
 from app.submissions.models import RankingScope
 
@@ -80,10 +80,15 @@ async def finalize(
     Raises: ScopeNotReviewed with every waiting unit, NothingChanged, ReasonMissing (all 409).
     """
     index_set, policy = await queries.measures_of(session, scope)
-    taking, snapshot = await queries.taken(session, queries.basis_of(scope.id, index_set, policy))
+    defaults = await queries.defaults_unreviewed(session, scope, policy, now)
+    basis = queries.basis_of(scope.id, index_set, policy, defaults_unreviewed=defaults)
+    taking, snapshot = await queries.taken(session, basis)
     if snapshot is None:
         raise not_reviewed(taking.waiting)
     previous = await queries.newest_of(session, scope.id)
+    result_id = new_id()
+    with not_collecting():
+        await _store(session, result_id, snapshot)
     if previous is not None and previous.sha256 == snapshot.sha256:
         raise NothingChanged(result_id=str(previous.id), number=previous.number)
     if previous is not None and not reason:
@@ -93,7 +98,7 @@ async def finalize(
     number = previous.number + 1 if previous else 1
     period = await session.get_one(Period, scope.period_id)
     why = reason if previous else None
-    result = _result(scope, period, overseers, index_set, policy, snapshot, number, why, by, now)
+    result = _result(result_id, scope, period, overseers, index_set, policy, snapshot, number, why, by, now)
     session.add(result)
     scope.touch()
     await session.flush()
@@ -101,8 +106,7 @@ async def finalize(
         previous.state, previous.superseded_by_id = ResultState.SUPERSEDED, result.id
         previous.touch()
         await session.flush()
-    await _store(session, result.id, snapshot.lines)
-    known = {"number": number, "units": len(snapshot.lines), "sha256": snapshot.sha256}
+    known = {"number": number, "units": result.units, "sha256": result.sha256}
     await record(session, by, "result.finalize", result, now, after=known, reason=result.reason)
     return result
 
@@ -122,6 +126,7 @@ def not_reviewed(waiting: list[Seen]) -> ScopeNotReviewed:
 
 
 def _result(
+    result_id: UUID,
     scope: RankingScope,
     period: Period,
     overseers: list[UUID],
@@ -134,6 +139,7 @@ def _result(
     now: datetime,
 ) -> Result:
     return Result(
+        id=result_id,
         scope_id=scope.id,
         period_id=scope.period_id,
         number=number,
@@ -147,7 +153,7 @@ def _result(
         policy_sha256=policy.sha256,
         engine_version=ENGINE_VERSION,
         peers=snapshot.peers,
-        units=len(snapshot.lines),
+        units=snapshot.units,
         sha256=snapshot.sha256,
         finalized_at=now,
         finalized_by=by.id,
@@ -158,21 +164,24 @@ def _result(
     )
 
 
-async def _store(session: AsyncSession, result_id: UUID, lines: list[Line]) -> None:
+async def _store(session: AsyncSession, result_id: UUID, snapshot: Snapshot) -> None:
+    """Store the lines while the next ones are made; whoever refuses the result afterwards rolls them back."""
     connection = await driver_of(session)
     await connection.copy_records_to_table(
         "result_line",
-        records=_records(result_id, lines),
+        records=_records(result_id, snapshot),
         columns=["result_id", *Line._fields],
     )
 
 
-async def _records(result_id: UUID, lines: list[Line]) -> AsyncIterator[tuple[Any, ...]]:
+async def _records(result_id: UUID, snapshot: Snapshot) -> AsyncIterator[tuple[Any, ...]]:
     """Give the rows to copy, and the event loop its turn: a fast socket alone would never make the driver wait."""
-    for i, line in enumerate(lines):
-        if i % 64 == 0:
-            await asyncio.sleep(0)
-        yield result_id, *line
+    batches = snapshot.batches()
+    while lines := await asyncio.to_thread(next, batches, None):
+        for i, line in enumerate(lines):
+            if i % 64 == 0:
+                await asyncio.sleep(0)
+            yield result_id, *line
 
 
 # --- publication --------------------------------------------------------------------------------------------

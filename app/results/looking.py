@@ -1,6 +1,7 @@
 """Looking at results from several sides: a preview, one unit's scorecard, three kinds of points side by side."""
 
 from collections import defaultdict
+from datetime import datetime
 from fractions import Fraction
 from uuid import UUID
 
@@ -19,7 +20,7 @@ from app.results.schemas import (
     ReasonOut,
     UnitResultOut,
 )
-from app.results.snapshot import card_of
+from app.results.snapshot import card_of, lines_of
 from app.reviews.queries import adjustments_of, appraised_card
 from app.scoring.exact import exact, shown
 from app.submissions.actions import self_scores
@@ -28,14 +29,15 @@ from app.submissions.queries import content_of
 from app.submissions.schemas import ScorecardOut
 
 
-async def preview(session: AsyncSession, scope: RankingScope) -> PreviewOut:
+async def preview(session: AsyncSession, scope: RankingScope, now: datetime) -> PreviewOut:
     """Return what finalization would do now; nothing is scored while a dossier is missing."""
     index_set, policy = await queries.measures_of(session, scope)
-    basis = queries.basis_of(scope.id, index_set, policy)
+    defaults = await queries.defaults_unreviewed(session, scope, policy, now)
+    basis = queries.basis_of(scope.id, index_set, policy, defaults_unreviewed=defaults)
     taking, snapshot = await queries.taken(session, basis)
     newest = await queries.newest_of(session, scope.id)
     units = [PreviewLine.model_validate(one._asdict()) for one in taking.seen]
-    for unit, line in zip(units, snapshot.lines if snapshot else [], strict=False):
+    for unit, line in zip(units, lines_of(snapshot) if snapshot else [], strict=False):
         unit.total, unit.maximum, unit.dti, unit.rank = line.total, line.maximum, line.dti, line.rank
         unit.dti_shown = line.dti and shown(Fraction(line.dti), basis.policy.digits)
     return PreviewOut(
@@ -45,6 +47,7 @@ async def preview(session: AsyncSession, scope: RankingScope) -> PreviewOut:
         would_change=snapshot is not None and (newest is None or newest.sha256 != snapshot.sha256),
         next_number=newest.number + 1 if newest else 1,
         waiting=[one.unit_id for one in taking.waiting],
+        defaulted=[one.unit_id for one in taking.unreviewed] if defaults else [],
         units=units,
     )
 
@@ -78,7 +81,8 @@ async def side_by_side(session: AsyncSession, caller: Principal, submission: Sub
     rank = None
     if result is not None:
         line, document = await queries.line_of(session, result.id, submission.unit_id)
-        final, rank = [Fraction(text) for text in document["scorecard"]["points"]], line.rank
+        card = card_of(await queries.basis_of_result(session, result), result.peers, document, "vi")
+        final, rank = [one.points for one in card.lines], line.rank
     digits = scores.policy.digits
     lines = []
     for mine, theirs, last in zip(scores.card(0).lines, appraised.lines, final, strict=True):

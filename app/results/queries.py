@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +16,8 @@ from app.catalogue import queries as catalogue
 from app.catalogue.models import IndexSetRow, PolicyRow
 from app.core.http import Paging
 from app.core.problems import NotFound
-from app.periods.models import Period
+from app.periods.models import Period, PeriodSet
+from app.periods.rules import is_late
 from app.results.models import Result, ResultLine, ResultState
 from app.results.schemas import MeasureOut, PublicYear, SupersededBy
 from app.results.snapshot import Basis, Document, Snapshot, Taking, not_collecting
@@ -59,6 +61,16 @@ async def scope_for(
     return scope, overseers
 
 
+async def defaults_unreviewed(
+    session: AsyncSession, scope: RankingScope, policy: PolicyRow, now: datetime
+) -> bool:
+    """Tell whether dossiers that nobody reviewed count by now, with 0 points (004:77, D-112)."""
+    if catalogue.policy_file(policy).unreviewed is None:
+        return False
+    query = select(PeriodSet.review_due_at).filter_by(period_id=scope.period_id, unit_kind=scope.unit_kind)
+    return is_late(now, (await session.scalars(query)).one())
+
+
 async def measures_of(session: AsyncSession, scope: RankingScope) -> tuple[IndexSetRow, PolicyRow]:
     """Return the stored set and policy that a scope is measured by."""
     query = select(Submission.index_set_id).where(Submission.scope_id == scope.id).limit(1)
@@ -70,7 +82,9 @@ async def measures_of(session: AsyncSession, scope: RankingScope) -> tuple[Index
     )
 
 
-def basis_of(scope_id: UUID, index_set: IndexSetRow, policy: PolicyRow) -> Basis:
+def basis_of(
+    scope_id: UUID, index_set: IndexSetRow, policy: PolicyRow, *, defaults_unreviewed: bool = False
+) -> Basis:
     """Return a set and a policy as scoring takes them."""
     return Basis(
         scope_id,
@@ -78,11 +92,12 @@ def basis_of(scope_id: UUID, index_set: IndexSetRow, policy: PolicyRow) -> Basis
         index_set.sha256,
         catalogue.scoring_policy(policy),
         policy.sha256,
+        defaults_unreviewed,
     )
 
 
 async def taken(session: AsyncSession, basis: Basis) -> tuple[Taking, Snapshot | None]:
-    """Read and score all dossiers of a scope as they are now; nothing is scored while one has not passed.
+    """Read and score all dossiers of a scope as they are now; nothing is scored while one is waited for.
 
     Threads do what takes long, so that the event loop goes on, while the database makes the next batch.
     """

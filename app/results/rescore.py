@@ -49,18 +49,18 @@ async def differences(session: AsyncSession, result_id: UUID) -> list[str]:
         if sha256(line.document.encode()).hexdigest() != line.sha256
     ]
     try:
-        again = retake(
+        again, made = retake(
             await queries.basis_of_result(session, result), [json.loads(row.document) for row in lines]
         )
     except (ValueError, KeyError, TypeError, AttributeError, StopIteration) as error:
         return [*found, f"the stored inputs cannot be scored: {type(error).__name__}: {error}"]
-    for line, scored in zip(lines, again.lines, strict=True):
+    for line, scored in zip(lines, made, strict=True):
         found += _of_line(line, scored)
-    known = {"sha256": again.sha256, "peers": json.loads(json.dumps(again.peers)), "units": len(again.lines)}
+    known = {"sha256": again.sha256, "peers": json.loads(json.dumps(again.peers)), "units": len(made)}
     found += [
         f"result: {name} is not reproduced" for name, value in known.items() if getattr(result, name) != value
     ]
-    return found + await _of_publication(session, result, again.lines)
+    return found + await _of_publication(session, result, made)
 
 
 async def _of_measures(session: AsyncSession, result: Result) -> list[str]:

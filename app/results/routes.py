@@ -46,12 +46,12 @@ _FOUND = problems(queries.ResultNotFound)
 
 @scope_routes.get("/{scope_id}/preview", response_model=PreviewOut, responses=problems(ScopeNotFound))
 async def preview_scope(
-    scope_id: UUID, caller: CanRead, session: DbSession, response: Response
+    scope_id: UUID, caller: CanRead, session: DbSession, now: Now, response: Response
 ) -> PreviewOut:
     """Show what finalization would do now, or who is still missing; the ETag is that of the scope."""
     scope, _ = await queries.scope_for(session, caller, scope_id)
     set_etag(response, scope)
-    return await looking.preview(session, scope)
+    return await looking.preview(session, scope, now)
 
 
 @scope_routes.post(

@@ -128,10 +128,13 @@ class PreviewOut(Schema):
 
     scope_id: UUID
     scope_name: str
-    is_ready: bool = Field(description="every dossier has passed its review")
+    is_ready: bool = Field(description="no dossier is waited for")
     would_change: bool = Field(description="false: the latest version holds exactly this")
     next_number: int
-    waiting: list[UUID] = Field(description="units whose dossiers have not passed")
+    waiting: list[UUID] = Field(description="units whose dossiers have not passed, and are waited for")
+    defaulted: list[UUID] = Field(
+        description="units that nobody reviewed in time: 0 points by the policy, and a rank (D-112)"
+    )
     units: list[PreviewLine]
 
 
@@ -165,7 +168,7 @@ class PointsLine(Schema):
     """
 
     code: str
-    max_points: str
+    max_points: str | None
     self_points: PointsOut | None = Field(description="null while they depend on other units")
     appraised_points: PointsOut | None
     final_points: PointsOut | None

@@ -9,17 +9,21 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.permissions import Principal
 from app.catalogue import queries as catalogue
+from app.catalogue.declared import VALUE_FIELDS, value_of
 from app.core.audit import record
 from app.core.problems import Fault, InvalidRequest, Problem
 from app.periods.rules import end_of
 from app.reviews import queries
+from app.reviews.adopted import adopted, dossier_of
 from app.reviews.models import Adjustment, AdjustmentKind, Clarification
 from app.reviews.schemas import AdjustmentIn, ReturnIn
+from app.reviews.settled import settle
 from app.scoring import answers as answer_format
-from app.scoring.model import IndexSet
+from app.scoring.model import IndexSet, Manual
+from app.scoring.values import field_of
 from app.submissions.actions import move, require_allowed
 from app.submissions.models import Submission
-from app.submissions.queries import content_of
+from app.submissions.queries import content_of, measures_of
 from app.submissions.rules import Action
 
 
@@ -121,25 +125,17 @@ async def adjust(
     return adjustment
 
 
-def _given(body: AdjustmentIn) -> dict[str, Any]:
-    """Return the answer an adjustment puts in place of the declared one."""
-    given = {"choice": body.choice, "figures": body.figures}
-    return {name: value for name, value in given.items() if value is not None}
-
-
 def _faults(index_set: IndexSet, body: AdjustmentIn, declared: dict[str, Any] | None) -> list[Fault]:
     indicator = index_set.by_code.get(body.indicator)
     if indicator is None:
         return [Fault("/indicator", "unknown_indicator", "không có chỉ số này", "there is no such indicator")]
     belongs = {
-        AdjustmentKind.ANSWER: {"choice", "figures"},
+        AdjustmentKind.ANSWER: {*VALUE_FIELDS},
         AdjustmentKind.POINTS: {"points"},
         AdjustmentKind.NOT_APPLICABLE: {"accepted"},
         AdjustmentKind.AS_DECLARED: set(),
     }[body.kind]
-    present = {
-        name for name in ("choice", "figures", "points", "accepted") if getattr(body, name) is not None
-    }
+    present = {name for name in (*VALUE_FIELDS, "points", "accepted") if getattr(body, name) is not None}
     found = [
         Fault(
             f"/{name}", "not_of_this_kind", "không thuộc loại điều chỉnh này", "does not belong to this kind"
@@ -147,19 +143,19 @@ def _faults(index_set: IndexSet, body: AdjustmentIn, declared: dict[str, Any] | 
         for name in sorted(present - belongs)
     ]
     if belongs and not present & belongs:
-        name = sorted(belongs)[0]
+        name = field_of(indicator.rule) if body.kind is AdjustmentKind.ANSWER else belongs.pop()
         found.append(
             Fault(f"/{name}", "missing", "thiếu giá trị điều chỉnh", "the adjusted value is missing")
         )
     elif body.kind is AdjustmentKind.ANSWER:
-        given = {body.indicator: _given(body)}
+        given = {body.indicator: value_of(body)}
         faults = answer_format.faults(index_set, given, by=None)
         if not faults and not answer_format.canonical(index_set, given):
             found.append(
                 Fault("/figures", "missing", "thiếu giá trị điều chỉnh", "the adjusted value is missing")
             )
         found += [Fault(f.pointer.removeprefix(f"/{body.indicator}"), f.code, f.vi, f.en) for f in faults]
-    elif body.points is not None and Fraction(body.points) > indicator.max_points:
+    elif body.points is not None and Fraction(body.points) > (indicator.max_points or 0):
         vi, en = f"không quá {indicator.max_points} điểm", f"at most {indicator.max_points} points"
         found.append(Fault("/points", "above_maximum", vi, en))
     elif body.kind is AdjustmentKind.NOT_APPLICABLE and not (declared or {}).get("not_applicable"):
@@ -170,7 +166,7 @@ def _faults(index_set: IndexSet, body: AdjustmentIn, declared: dict[str, Any] | 
 
 def _value(index_set: IndexSet, body: AdjustmentIn) -> dict[str, Any]:
     if body.kind is AdjustmentKind.ANSWER:
-        return answer_format.canonical(index_set, {body.indicator: _given(body)})[body.indicator]
+        return answer_format.canonical(index_set, {body.indicator: value_of(body)})[body.indicator]
     if body.kind is AdjustmentKind.POINTS:
         return {"points": str(Fraction(body.points or 0))}
     return {"accepted": body.accepted} if body.kind is AdjustmentKind.NOT_APPLICABLE else {}
@@ -185,8 +181,8 @@ def _undecided(
 ) -> list[Fault]:
     """Return what the reviewer must still decide. Pure.
 
-    Figures an agency owes (ruling 20), claims of not applicable (ruling 8), and decisions on answers that the unit has
-    changed since.
+    Figures an agency owes (ruling 20), claims of not applicable (ruling 8), points where nothing is computed
+    (ruling 6), and decisions on answers that the unit has changed since.
     """
     faults = []
     for indicator in index_set.indicators:
@@ -206,14 +202,23 @@ def _undecided(
         elif (answer or {}).get("not_applicable"):
             vi, en = "chưa quyết định đề nghị không áp dụng", "the claim of not applicable is undecided"
             faults.append(Fault(pointer, "claim_undecided", vi, en))
+        if isinstance(indicator.rule, Manual) and not _settles_points(held):
+            vi, en = (
+                "chưa cho điểm: văn bản không nêu cách tính",
+                "no points given yet: nothing is computed here",
+            )
+            faults.append(Fault(pointer, "points_missing", vi, en))
     return faults
+
+
+def _settles_points(held: Adjustment | None) -> bool:
+    """Tell whether a decision says what an indicator earns of which nothing is computed."""
+    return held is not None and (held.kind is AdjustmentKind.POINTS or bool(held.value.get("accepted")))
 
 
 def _value_of(answer: dict[str, Any] | None) -> dict[str, Any]:
     """Return what an answer declares, without its notes and documents."""
-    return {
-        key: value for key, value in (answer or {}).items() if key in ("choice", "figures", "not_applicable")
-    }
+    return {key: value for key, value in (answer or {}).items() if key in (*VALUE_FIELDS, "not_applicable")}
 
 
 async def pass_dossier(
@@ -224,7 +229,7 @@ async def pass_dossier(
     Raises: ActionNotAllowed, ReviewIncomplete with what is undecided (both 409).
     """
     by = require_allowed(by, submission, Action.PASS, now)
-    index_set = await _index_set(session, submission)
+    index_set, policy = await measures_of(session, submission)
     figures = await queries.figures_that_count(session, submission, index_set)
     decisions = await queries.holding_adjustments(session, submission.id)
     answers = (await content_of(session, submission))["answers"]
@@ -233,6 +238,9 @@ async def pass_dossier(
     before = move(submission, Action.PASS, now)
     submission.passed_at = now
     submission.settled_figures = list(figures.values())
+    await session.flush()
+    mine = adopted(index_set, policy, await dossier_of(session, submission.id))
+    submission.settled = settle(index_set, mine).decode()
     after = {"state": submission.state.value, "revision": submission.revision_number}
     await record(session, by, "review.pass", submission, now, before=before, after=after)
 
@@ -247,6 +255,6 @@ async def reopen(
     by = require_allowed(by, submission, Action.REOPEN, now)
     before = move(submission, Action.REOPEN, now) | {"passed_at": str(submission.passed_at)}
     submission.claimed_by, submission.claimed_at = by.id, now
-    submission.passed_at = submission.settled_figures = None
+    submission.passed_at = submission.settled_figures = submission.settled = None
     after = {"state": submission.state.value}
     await record(session, by, "review.reopen", submission, now, before=before, after=after, reason=reason)

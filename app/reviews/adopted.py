@@ -9,19 +9,21 @@ from pydantic_core import from_json
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.db import driver_of
-from app.reviews.models import AdjustmentKind
+from app.reviews.settled import START
 from app.scoring.engine import UnitInput
-from app.scoring.model import IndexSet
+from app.scoring.model import Decision, IndexSet, Policy
+from app.submissions.content import unproved
 from app.submissions.models import ReviewState
 
-BATCH = 1024  # dossiers read at a time
+BATCH = 128  # dossiers read at a time
 
 
 @dataclass(frozen=True, slots=True)
 class Dossier:
     """A dossier as finalization reads it. JSON stays text, so that a thread can take it apart.
 
-    `decisions` is [[indicator, kind, value], …] and `official` [[indicator, agency, answer], …], the latest last.
+    `settled` is what its review ended with; `answers` and the rest are read only where it did not, or are asked for.
+    `decisions` is [[indicator, kind, value, reason], …], `official` [[indicator, agency, answer], …], the latest last.
     """
 
     unit_id: UUID
@@ -32,7 +34,8 @@ class Dossier:
     state: ReviewState
     revision_number: int
     content_hash: str
-    answers: str
+    settled: str | None
+    answers: str | None
     decisions: str | None
     official: str | None
 
@@ -42,13 +45,16 @@ _DOSSIERS = """
 SELECT s.unit_id, u.key,
        (SELECT min(c.value) FROM unit_identifier c WHERE c.unit_id = s.unit_id AND c.scheme = 'gso'
            AND c.valid_from <= p.ends_on AND (c.valid_to IS NULL OR c.valid_to >= p.ends_on)),
-       s.unit_name, s.is_ranked, s.state, r.number, r.content_hash, r.content ->> 'answers',
-       (SELECT json_agg(json_build_array(a.indicator_code, a.kind, a.value) ORDER BY a.id)::text
-          FROM adjustment a WHERE a.submission_id = s.id),
+       s.unit_name, s.is_ranked, s.state, r.number, r.content_hash, {settled},
+       CASE WHEN {settled} IS NULL THEN r.content ->> 'answers' END,
+       CASE WHEN {settled} IS NULL THEN
+       (SELECT json_agg(json_build_array(a.indicator_code, a.kind, a.value, a.reason) ORDER BY a.id)::text
+          FROM adjustment a WHERE a.submission_id = s.id) END,
+       CASE WHEN {settled} IS NULL THEN
        (SELECT json_agg(json_build_array(f.indicator_code, g.key, f.answer) ORDER BY f.id)::text
           FROM official_figure f JOIN unit g ON g.id = f.agency_unit_id
          WHERE f.period_id = s.period_id AND f.unit_id = s.unit_id
-           AND (s.settled_figures IS NULL OR f.id = ANY (s.settled_figures)))
+           AND (s.settled_figures IS NULL OR f.id = ANY (s.settled_figures))) END
   FROM submission s
   JOIN submission_revision r ON r.id = s.revision_id
   JOIN unit u ON u.id = s.unit_id
@@ -58,8 +64,9 @@ SELECT s.unit_id, u.key,
 """
 
 
-_OF_SCOPE = _DOSSIERS.format(column="scope_id")
-_OF_SUBMISSION = _DOSSIERS.format(column="id")
+_READABLE = f"CASE WHEN starts_with(s.settled, '{START}') THEN s.settled END"
+_OF_SCOPE = _DOSSIERS.format(column="scope_id", settled=_READABLE)
+_OF_SUBMISSION = _DOSSIERS.format(column="id", settled="NULL::text")
 
 
 async def dossiers_of(session: AsyncSession, scope_id: UUID) -> AsyncIterator[list[Dossier]]:
@@ -74,32 +81,37 @@ async def dossiers_of(session: AsyncSession, scope_id: UUID) -> AsyncIterator[li
 
 
 async def dossier_of(session: AsyncSession, submission_id: UUID) -> Dossier:
-    """Return one dossier as finalization would read it now."""
+    """Return one dossier as it stands, whether or not its review has ended."""
     connection = await driver_of(session)
     row = await connection.fetchrow(_OF_SUBMISSION, submission_id)
     return Dossier(*(*row[:5], ReviewState(row[5]), *row[6:]))
 
 
-def adopted(index_set: IndexSet, dossier: Dossier) -> UnitInput:
+def adopted(index_set: IndexSet, policy: Policy, dossier: Dossier) -> UnitInput:
     """Return what is scored for a dossier. Pure.
 
     An agency's answer counts only where that agency declares in the unit's place (ruling 20); elsewhere the reviewer
     sees it beside the declared one and adopts it by a decision. The latest decision of an indicator comes before
     everything else.
     """
-    answers = from_json(dossier.answers, cache_strings="keys")
-    for code, agency, answer in from_json(dossier.official or "[]"):
+    answers = from_json(dossier.answers or "{}", cache_strings="keys")
+    for code, agency, answer in from_json(dossier.official) if dossier.official else ():
         if index_set.is_declared_by(code, agency):
             answers[code] = answer
-    latest = {code: (kind, value) for code, kind, value in from_json(dossier.decisions or "[]")}
+    asks_for_evidence = policy.missing_evidence == "zero"
+    without_evidence = unproved(index_set, answers) if asks_for_evidence else frozenset[str]()
+    decisions: dict[str, tuple[Decision, ...]] = {}
+    for code, *decided in from_json(dossier.decisions) if dossier.decisions else ():
+        decisions[code] = (*decisions.get(code, ()), Decision(*decided))
     points: dict[str, Fraction] = {}
     not_applicable: set[str] = set()
-    for code, (kind, value) in latest.items():
-        if kind == AdjustmentKind.ANSWER:
+    for code, made in decisions.items():
+        kind, value = made[-1].kind, made[-1].value
+        if kind == "answer":
             answers[code] = value
-        elif kind == AdjustmentKind.POINTS:
+        elif kind == "points":
             points[code] = Fraction(value["points"])
-        elif kind == AdjustmentKind.NOT_APPLICABLE and value["accepted"]:
+        elif kind == "not_applicable" and value["accepted"]:
             not_applicable.add(code)
     return UnitInput(
         key=str(dossier.unit_id),
@@ -107,4 +119,7 @@ def adopted(index_set: IndexSet, dossier: Dossier) -> UnitInput:
         answers=answers,
         points=points,
         not_applicable=frozenset(not_applicable),
+        # What the reviewer put in himself he has checked.
+        without_evidence=without_evidence - {c for c, m in decisions.items() if m[-1].kind == "answer"},
+        decisions=decisions,
     )

@@ -19,6 +19,7 @@ from app.scoring.model import IndexSet
 from app.submissions.actions import self_scores
 from app.submissions.models import Submission
 from app.submissions.queries import content_of, measures_of, sees_all, verified_codes
+from app.submissions.schemas import StepOut
 from app.units.models import Unit
 
 
@@ -63,7 +64,7 @@ async def clarifications_of(session: AsyncSession, submission_id: UUID) -> Seque
 async def appraised_card(session: AsyncSession, submission: Submission, lang: Lang = "vi") -> Scorecard:
     """Return the points of a dossier as the reviewer's decisions leave it; what depends on peers stays open."""
     index_set, policy = await measures_of(session, submission)
-    mine = adopted(index_set, await dossier_of(session, submission.id))
+    mine = adopted(index_set, policy, await dossier_of(session, submission.id))
     return score(index_set, policy, [mine], peers_known=False).card(0, lang)
 
 
@@ -102,7 +103,8 @@ async def review_of(
             appraised_points=None if theirs.points is None else exact(theirs.points),
             self_shown=mine.shown,
             appraised_shown=theirs.shown,
-            explanation=theirs.explanation,
+            explanation=theirs.explanation.text,
+            steps=[StepOut(key=step.key, text=step.text) for step in theirs.explanation.steps],
         )
         for mine, theirs in zip(own.lines, appraised.lines, strict=True)
         if codes is None or mine.code in codes

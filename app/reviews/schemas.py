@@ -7,10 +7,11 @@ from uuid import UUID
 
 from pydantic import Field
 
+from app.catalogue.declared import ValueIn
 from app.core.http import Schema
 from app.periods.schemas import Day
 from app.reviews.models import AdjustmentKind
-from app.submissions.schemas import Code, Figures
+from app.submissions.schemas import Code, StepOut
 
 Reason = Annotated[str, Field(min_length=5, max_length=5000)]
 
@@ -64,7 +65,7 @@ class ReasonIn(Schema, json_schema_extra={"examples": [{"reason": "Phúc tra the
 
 
 class AdjustmentIn(
-    Schema,
+    ValueIn,
     json_schema_extra={
         "examples": [
             {
@@ -78,14 +79,12 @@ class AdjustmentIn(
 ):
     """A decision on one indicator, with its reason.
 
-    answer: `choice` or `figures` replace the declared ones; points: `points` replace the rule's; not_applicable:
-    `accepted` decides the unit's claim (ruling 8); as_declared: takes earlier decisions back.
+    answer: `choice`, `checks`, `figures` or `parts` replace the declared ones; points: `points` replace the rule's;
+    not_applicable: `accepted` decides the unit's claim (ruling 8); as_declared: takes earlier decisions back.
     """
 
     indicator: Code
     kind: AdjustmentKind
-    choice: str | None = Field(None, max_length=64)
-    figures: Figures | None = None
     points: str | None = Field(None, pattern=r"^[0-9]{1,6}(\.[0-9]{1,6})?$", examples=["7.5"])
     accepted: bool | None = None
     reason: Reason
@@ -136,6 +135,7 @@ class ReviewLine(Schema):
     self_shown: str
     appraised_shown: str
     explanation: str
+    steps: list[StepOut] = Field(description="of the appraised points, every decision included")
 
 
 class ReviewOut(Schema):

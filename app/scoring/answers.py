@@ -1,7 +1,7 @@
 """What a unit declares, in the one format of the API, the database and the offline scorer.
 
-    {"1.1": {"choice": "yes"}, "6.10": {"figures": {"a": 12, "b": "30.5"}}, "6.9": {"not_applicable": true,
-     "reason": "…"}}
+    {"1.1": {"choice": "yes"}, "6.10": {"figures": {"a": 12, "b": "30.5"}}, "6.1": {"checks": ["ipv6"]},
+     "6.2": {"parts": {"portal": {"choice": "yes"}, …}}, "6.9": {"not_applicable": true, "reason": "…"}}
 
 Beside its value an answer may carry `note`, `reason` and `evidence`; null means "not given". A figure has up
 to 15 significant digits and up to 6 decimals: within that a JSON number read as a float still writes itself
@@ -15,11 +15,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from app.scoring.model import IndexSet, Indicator, Options, Ratio, Variable
+from app.scoring.model import Checklist, IndexSet, Indicator, Measured, Options, Parts, Rule, Variable
+from app.scoring.values import field_of, settling_keys
 
 Answers = Mapping[str, Mapping[str, Any]]
 
-_VALUES = ("choice", "figures", "not_applicable")
+_FIELDS = ("choice", "checks", "figures", "parts")
+_VALUES = (*_FIELDS, "not_applicable")
 _KEYS = (*_VALUES, "note", "reason", "evidence")
 _NUMBER = re.compile(r"(-?)([0-9]+)(?:\.([0-9]+))?")
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
@@ -34,6 +36,9 @@ _TITLES = {
     ),
     "unknown_variable": ("Chỉ số này không có số liệu như vậy", "The indicator has no such figure"),
     "missing_variable": ("Thiếu số liệu", "A figure is missing"),
+    "unknown_part": ("Chỉ số này không có phần như vậy", "The indicator has no such part"),
+    "missing_part": ("Thiếu một phần của chỉ số", "A part of the indicator is missing"),
+    "not_yes_or_no": ("Phải là 1 (có) hoặc 0 (không)", "Must be 1 (yes) or 0 (no)"),
     "not_a_number": (
         "Không phải là số (tối đa 15 chữ số, 6 chữ số thập phân, không có số mũ)",
         "Not a number (up to 15 digits, 6 of them decimals, no exponent)",
@@ -158,71 +163,127 @@ def _in_shape(code: str, answer: Mapping[Any, Any]) -> Iterator[Fault]:
 
 
 def _in_value(indicator: Indicator, answer: Mapping[Any, Any]) -> Iterator[Fault]:
-    code, rule = indicator.code, indicator.rule
-    wrong, right = ("figures", "choice") if isinstance(rule, Options) else ("choice", "figures")
+    yield from _in_field(indicator.rule, answer, (indicator.code,))
+
+
+def _in_field(rule: Rule, answer: Mapping[Any, Any], path: tuple[object, ...]) -> Iterator[Fault]:
+    """Judge the value of an indicator, or of a part of one: the right field, with what the rule takes."""
+    right = field_of(rule)
+    for wrong in _FIELDS:
+        if wrong != right and answer.get(wrong) is not None:
+            yield _fault("wrong_kind", *path, wrong)
     value = answer.get(right)
-    if answer.get(wrong) is not None:
-        yield _fault("wrong_kind", code, wrong)
     if value is None:
         return
-    if not isinstance(rule, Options):
-        yield from (
-            _in_figures(indicator, value)
-            if isinstance(value, Mapping)
-            else [_fault("malformed", code, right)]
-        )
-    elif not isinstance(value, str):
-        yield _fault("malformed", code, right)
-    elif value not in (option.key for option in rule.options):
-        yield _fault("unknown_option", code, right)
+    if isinstance(rule, Options):
+        keys = [option.key for option in rule.options]
+        yield from _in_choice(keys, value, (*path, right))
+    elif isinstance(rule, Checklist):
+        yield from _in_checks([item.key for item in rule.items], value, (*path, right))
+    elif not isinstance(value, Mapping):
+        yield _fault("malformed", *path, right)
+    elif isinstance(rule, Parts):
+        yield from _in_parts(rule, value, (*path, right))
+    else:
+        yield from _in_figures(rule, value, (*path, right))
 
 
-def _in_figures(indicator: Indicator, figures: Mapping[Any, Any]) -> Iterator[Fault]:
-    """Judge the figures of one indicator; none at all is no fault, some without the others is."""
-    code, rule = indicator.code, indicator.rule
+def _in_choice(keys: list[str], value: object, path: tuple[object, ...]) -> Iterator[Fault]:
+    if not isinstance(value, str):
+        yield _fault("malformed", *path)
+    elif value not in keys:
+        yield _fault("unknown_option", *path)
+
+
+def _in_checks(keys: list[str], value: object, path: tuple[object, ...]) -> Iterator[Fault]:
+    """Judge a list of items, each at most once; an empty one says that none of them holds."""
+    if not isinstance(value, list) or not all(isinstance(key, str) for key in value):
+        yield _fault("malformed", *path)
+        return
+    for place, key in enumerate(value):
+        if key not in keys:
+            yield _fault("unknown_option", *path, str(place))
+        elif key in value[:place]:
+            yield _fault("malformed", *path, str(place))
+
+
+def _in_parts(rule: Parts, value: Mapping[Any, Any], path: tuple[object, ...]) -> Iterator[Fault]:
+    """Judge the parts of an indicator: all of them, each with a value."""
+    for key in value:
+        if key not in (part.key for part in rule.parts):
+            yield _fault("unknown_part", *path, key)
+    for part in rule.parts if value else ():
+        one = value.get(part.key)
+        if one is None or (isinstance(one, Mapping) and _is_empty(one.get(field_of(part.rule)))):
+            yield _fault("missing_part", *path, part.key)
+        elif not isinstance(one, Mapping):
+            yield _fault("malformed", *path, part.key)
+        if isinstance(one, Mapping):
+            for key in one:
+                if key not in _FIELDS:
+                    yield _fault("malformed", *path, part.key, key)
+            yield from _in_field(part.rule, one, (*path, part.key))
+
+
+def _is_empty(value: object) -> bool:
+    """Tell whether a value says nothing: none at all, or figures none of which is given."""
+    return value is None or (isinstance(value, Mapping) and all(one is None for one in value.values()))
+
+
+def _in_figures(rule: Rule, figures: Mapping[Any, Any], path: tuple[object, ...]) -> Iterator[Fault]:
+    """Judge the figures of one rule; none at all is no fault, some without the others is."""
     for key in figures:
         if key not in (variable.key for variable in rule.variables):
-            yield _fault("unknown_variable", code, "figures", key)
+            yield _fault("unknown_variable", *path, key)
     given = {v.key: figures[v.key] for v in rule.variables if figures.get(v.key) is not None}
     read: dict[str, int | str] = {}
     for variable in rule.variables:
         if variable.key in given:
             figure, fault = _declared(variable, given[variable.key])
             if fault:
-                yield _fault(fault, code, "figures", variable.key)
+                yield _fault(fault, *path, variable.key)
             elif figure is not None:
                 read[variable.key] = figure
         elif given:
-            yield _fault("missing_variable", code, "figures", variable.key)
-    if isinstance(rule, Ratio) and len(read) == len(rule.variables):
-        judged = rule.full_if_zero is None or read[rule.full_if_zero] != 0
+            yield _fault("missing_variable", *path, variable.key)
+    if isinstance(rule, Measured) and rule.denominator and len(read) == len(rule.variables):
+        is_waived = any(read[key] == 0 for key in settling_keys(rule))
         # No figure is negative, and zero has one form (0): a sum is zero when all its terms are.
-        if judged and any(map(read.get, rule.numerator)) and not any(map(read.get, rule.denominator)):
-            yield _fault("zero_denominator", code, "figures", rule.denominator[0])
+        if not is_waived and any(map(read.get, rule.numerator)) and not any(map(read.get, rule.denominator)):
+            yield _fault("zero_denominator", *path, rule.denominator[0])
 
 
 def _declared(variable: Variable, value: object) -> tuple[int | str | None, str | None]:
     figure, fault = figure_of(value)
+    if variable.number == "yes_no" and fault is None and figure not in (0, 1):
+        return None, "not_yes_or_no"
     if isinstance(figure, str) and variable.number == "count":
         return None, "not_whole"
     return figure, fault
 
 
 def _canonical_answer(indicator: Indicator, raw: Mapping[str, Any]) -> dict[str, Any]:
-    answer: dict[str, Any] = {}
-    figures = raw.get("figures") or {}
-    read = {
-        v.key: figure_of(figures[v.key])[0]
-        for v in indicator.rule.variables
-        if figures.get(v.key) is not None
-    }
-    if raw.get("choice") is not None:
-        answer["choice"] = raw["choice"]
-    if read:
-        answer["figures"] = read
+    answer = _canonical_value(indicator.rule, raw)
     if raw.get("not_applicable"):
         answer["not_applicable"] = True
     return answer | {key: raw[key] for key in ("note", "reason", "evidence") if raw.get(key) is not None}
+
+
+def _canonical_value(rule: Rule, raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the value of an indicator or of a part its one form, without what says nothing."""
+    field = field_of(rule)
+    value = raw.get(field)
+    if value is None:
+        return {}
+    if isinstance(rule, Options):
+        return {field: value}
+    if isinstance(rule, Checklist):
+        return {field: [item.key for item in rule.items if item.key in value]}
+    if isinstance(rule, Parts):
+        parts = {part.key: _canonical_value(part.rule, value[part.key]) for part in rule.parts if value}
+        return {field: parts} if parts else {}
+    read = {v.key: figure_of(value[v.key])[0] for v in rule.variables if value.get(v.key) is not None}
+    return {field: read} if read else {}
 
 
 def is_text(value: object) -> bool:
@@ -237,5 +298,5 @@ def _fault(code: str, *path: object) -> Fault:
     vi, en = _TITLES[code]
     where = f"{' · '.join(names)}: " if names else ""
     indicator = names[0] if names else None
-    variable = names[2] if len(names) > 2 else None
+    variable = names[-1] if "figures" in names[1:-1] else None
     return Fault(pointer, code, indicator, variable, where + vi, where + en)

@@ -1,67 +1,90 @@
-"""The exact points of every unit in every indicator, unit by unit.
+"""The exact shares of the maximum of every unit in every indicator, a column per indicator."""
 
-A unit's answers lie together in memory, so going through them once costs half of going through all units once
-per indicator; only the extremes of the peers are looked up by indicator.
-"""
-
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
+from itertools import repeat
 from math import lcm
-from typing import Any
+from operator import floordiv, mul
 
-from app.scoring.exact import millionths, rounded
-from app.scoring.model import IndexSet, Indicator, Options, Peers, Policy, Ratio, UnitInput
-from app.scoring.rules import NOTHING, Extremes, Pair, points_by_option, points_by_peers, points_by_ratio
+from app.scoring.exact import exact, plain, rounded
+from app.scoring.model import IndexSet, Indicator, Peers, Policy, UnitInput
+from app.scoring.rules import NOTHING, Pair, PeerFacts, quotients_of, shares_of
+from app.scoring.values import Column
 
-Row = list[Pair]
-_NOT_GIVEN: Mapping[str, Any] = {}
+_BILLION = 10**9
 
 
-def rows_of(
-    index_set: IndexSet, policy: Policy, units: Sequence[UnitInput], extremes: Mapping[str, Extremes]
-) -> list[Row]:
-    """Score all units: a row per unit, a cell per indicator in the set's order.
+def shares_in(
+    index_set: IndexSet,
+    policy: Policy,
+    units: Sequence[UnitInput],
+    columns: Sequence[Column],
+    peers: Mapping[str, PeerFacts],
+) -> list[list[Pair]]:
+    """Score what units declared (`values.columns_of`): a column per indicator in the set's order, a share per unit.
 
-    What cannot be scored without `extremes` of its indicator gets 0, as does what does not apply to a unit
-    unless the policy gives it the mean of the peers (ruling 8).
+    What cannot be scored without the facts of its peers gets 0, as does what does not apply to a unit.
 
     Raises:
         ValueError: a reviewer's points lie outside 0..maximum.
     """
-    place = {indicator.code: j for j, indicator in enumerate(index_set.indicators)}
-    cells = [
-        (indicator.code, field_of(indicator), _points(indicator, extremes))
-        for indicator in index_set.indicators
+    shares = [
+        shares_of(row, column, peers.get(row.code))
+        for row, column in zip(index_set.indicators, columns, strict=True)
     ]
-    rows = []
-    for unit in units:
-        answers = unit.answers if unit.is_reviewed else _NOT_GIVEN
-        row = [
-            NOTHING if (value := answers.get(code, _NOT_GIVEN).get(field)) is None else points(value)
-            for code, field, points in cells
-        ]
-        if unit.is_reviewed:
-            for code, decided in unit.points.items():
-                row[place[code]] = _decided(index_set.by_code[code], decided)
-            for code in unit.not_applicable:
-                row[place[code]] = NOTHING
-        rows.append(row)
+    _decide(index_set, policy, units, shares)
+    return shares
+
+
+def settled(
+    index_set: IndexSet,
+    policy: Policy,
+    units: Sequence[UnitInput],
+    shares: list[list[Pair]],
+    peers: Mapping[str, PeerFacts],
+) -> list[list[Pair]]:
+    """Give what does not apply the mean of the peers (ruling 8), and round cells (ruling 1), as the policy has it."""
     if policy.not_applicable == "peer_average":
-        _average(place, units, rows)
+        _put_means(index_set, units, shares, peers)
     if policy.rounding == "indicator":
-        scale: int = 10**policy.digits
-        return [[(rounded(*cell, policy.digits), scale) for cell in row] for row in rows]
-    return rows
+        for row, column in zip(index_set.indicators, shares, strict=True):
+            if row.max_points is not None:
+                column[:] = [_rounded(share, row.max_points, policy.digits) for share in column]
+    return shares
 
 
-def extremes_of(index_set: IndexSet, units: Sequence[UnitInput]) -> dict[str, Extremes]:
-    """Find what every peers indicator is measured against: the peers that declared a figure (ruling 4)."""
-    peers = [unit for unit in units if is_peer(unit)]
+def extremes_of(
+    index_set: IndexSet, policy: Policy, units: Sequence[UnitInput], columns: Sequence[Column]
+) -> dict[str, PeerFacts]:
+    """Find what every peers indicator is measured against: the peers that declared a value (ruling 4)."""
     return {
-        indicator.code: _extremes(indicator.code, indicator.rule, peers)
-        for indicator in index_set.indicators
-        if isinstance(indicator.rule, Peers)
+        row.code: _extremes(row.code, row.rule, policy, units, column)
+        for row, column in zip(index_set.indicators, columns, strict=True)
+        if isinstance(row.rule, Peers)
     }
+
+
+def with_means(
+    index_set: IndexSet,
+    units: Sequence[UnitInput],
+    shares: list[list[Pair]],
+    peers: Mapping[str, PeerFacts],
+) -> dict[str, PeerFacts]:
+    """Add the mean of the peers assessed in it to what does not apply to a unit, 0 where nobody was (D-114)."""
+    claimed = {code for unit in units if unit.is_reviewed for code in unit.not_applicable}
+    found = dict(peers)
+    for row, column in zip(index_set.indicators, shares, strict=True):
+        if row.code in claimed:
+            assessed = [
+                share
+                for unit, share in zip(units, column, strict=True)
+                if is_peer(unit) and row.code not in unit.not_applicable
+            ]
+            tops, bottoms = [top for top, _ in assessed], [bottom for _, bottom in assessed]
+            mean = sum_of(tops, bottoms) / max(1, len(assessed))
+            found[row.code] = replace(found.get(row.code, PeerFacts()), mean=exact(mean))
+    return found
 
 
 def is_peer(unit: UnitInput) -> bool:
@@ -69,65 +92,90 @@ def is_peer(unit: UnitInput) -> bool:
     return unit.is_ranked and unit.is_reviewed
 
 
-def field_of(indicator: Indicator) -> str:
-    """Name the key of an answer that an indicator reads."""
-    return "choice" if isinstance(indicator.rule, Options) else "figures"
+def sum_of(tops: Sequence[int], bottoms: Sequence[int]) -> Fraction:
+    """Add quotients exactly, over one common denominator."""
+    common = lcm(*bottoms)
+    return Fraction(sum(map(mul, tops, map(floordiv, repeat(common), bottoms))), common)
 
 
-def total_of(cells: Sequence[Pair]) -> Fraction:
-    """Add points exactly, over one common denominator."""
-    common = lcm(*(denominator for _, denominator in cells))
-    return Fraction(sum(numerator * (common // denominator) for numerator, denominator in cells), common)
+def earns_nothing(policy: Policy, unit: UnitInput, code: str) -> bool:
+    """Tell whether an answer counts for nothing because nothing proves it (ruling 11)."""
+    return policy.missing_evidence == "zero" and code in unit.without_evidence and code not in unit.points
 
 
-def _points(indicator: Indicator, extremes: Mapping[str, Extremes]) -> Callable[[Any], Pair]:
-    """Prepare the points of one declared value by the kind of the rule."""
-    rule, max_points = indicator.rule, indicator.max_points
-    if isinstance(rule, Options):
-        return points_by_option(rule, max_points)
-    if isinstance(rule, Ratio):
-        return points_by_ratio(rule, max_points)
-    if indicator.code in extremes:
-        return points_by_peers(rule, max_points, extremes[indicator.code])
-    return lambda _: NOTHING
+def _decide(
+    index_set: IndexSet, policy: Policy, units: Sequence[UnitInput], columns: list[list[Pair]]
+) -> None:
+    """Put what was decided about single cells in the place of what was computed."""
+    place = {indicator.code: j for j, indicator in enumerate(index_set.indicators)}
+    for i, unit in enumerate(units):
+        if not unit.is_reviewed:
+            continue
+        for code in unit.without_evidence:
+            if earns_nothing(policy, unit, code):
+                columns[place[code]][i] = NOTHING
+        for code, points in unit.points.items():
+            columns[place[code]][i] = _decided(index_set.by_code[code], points)
+        for code in unit.not_applicable:
+            columns[place[code]][i] = NOTHING
 
 
 def _decided(indicator: Indicator, points: Fraction) -> Pair:
-    if not 0 <= points <= indicator.max_points:
-        raise ValueError(f"points set for {indicator.code} lie outside 0..{indicator.max_points}")
-    return points.as_integer_ratio()
+    """Give decided points as a share, without dividing."""
+    maximum = indicator.max_points
+    if maximum is None or not 0 <= points <= maximum:
+        raise ValueError(f"points set for {indicator.code} lie outside 0..{maximum}")
+    return points.numerator * maximum.denominator, points.denominator * maximum.numerator
 
 
-def _extremes(code: str, rule: Peers, peers: Sequence[UnitInput]) -> Extremes:
-    declared = {
-        unit.key: unit.answers[code]["figures"][rule.variable]
-        for unit in peers
-        # A figure that the reviewer replaced by points is nobody's measure, least of all when he threw it out.
-        if code not in unit.not_applicable
+def _extremes(
+    code: str, rule: Peers, policy: Policy, units: Sequence[UnitInput], column: Column
+) -> PeerFacts:
+    given = [
+        (unit.key, value)
+        for unit, value in zip(units, column, strict=True)
+        # What the reviewer replaced by points is nobody's measure, least of all when he threw it out.
+        if value is not None
+        and unit.is_ranked
+        and unit.is_reviewed
+        and code not in unit.not_applicable
         and code not in unit.points
-        and "figures" in unit.answers.get(code, _NOT_GIVEN)
-    }
+        and not (code in unit.without_evidence and earns_nothing(policy, unit, code))
+    ]
+    quotients = quotients_of(rule, [value for _, value in given])
+    declared = [(key, pair) for (key, _), pair in zip(given, quotients, strict=True) if pair[1]]
     if not declared:
-        return Extremes(None, None, (), ())
-    amounts = {key: millionths(figure) for key, figure in declared.items()}
-    best, lowest = (
-        tuple(sorted(key for key, amount in amounts.items() if amount == extreme))
-        for extreme in (max(amounts.values()), min(amounts.values()))
-    )
-    return Extremes(str(declared[best[0]]), str(declared[lowest[0]]), best, lowest)
-
-
-def _average(place: Mapping[str, int], units: Sequence[UnitInput], rows: list[Row]) -> None:
-    """Give what does not apply the mean of the peers assessed in it, 0 where nobody was (ruling 8, D-114)."""
-    claimed = {code for unit in units if unit.is_reviewed for code in unit.not_applicable}
-    for code in claimed:
-        j = place[code]
-        assessed = [
-            row[j]
-            for unit, row in zip(units, rows, strict=True)
-            if is_peer(unit) and code not in unit.not_applicable
+        return PeerFacts()
+    # Only those that look alike in whole billionths, rounded down, are compared exactly.
+    near = [top * _BILLION // bottom for _, (top, bottom) in declared]
+    ends = []
+    for pick in (max, min):
+        end = pick(near)
+        close = [
+            (key, Fraction(*pair)) for (key, pair), one in zip(declared, near, strict=True) if one == end
         ]
-        mean = (total_of(assessed) / max(1, len(assessed))).as_integer_ratio()
-        for unit, row in zip(units, rows, strict=True):
-            if unit.is_reviewed and code in unit.not_applicable:
-                row[j] = mean
+        value = pick(value for _, value in close)
+        ends.append((value, tuple(sorted(key for key, other in close if other == value))))
+    (best, best_units), (lowest, lowest_units) = ends
+    return PeerFacts(plain(best), plain(lowest), best_units, lowest_units)
+
+
+def _put_means(
+    index_set: IndexSet,
+    units: Sequence[UnitInput],
+    shares: list[list[Pair]],
+    peers: Mapping[str, PeerFacts],
+) -> None:
+    place = {indicator.code: j for j, indicator in enumerate(index_set.indicators)}
+    for i, unit in enumerate(units):
+        for code in unit.not_applicable if unit.is_reviewed else ():
+            mean = peers[code].mean if code in peers else None
+            shares[place[code]][i] = NOTHING if mean is None else Fraction(mean).as_integer_ratio()
+
+
+def _rounded(share: Pair, maximum: Fraction, digits: int) -> Pair:
+    """Round the points of one cell, never above the maximum (ruling 2), and give them as a share again."""
+    top, bottom = maximum.as_integer_ratio()
+    scale: int = 10**digits
+    points = rounded(share[0] * top, share[1] * bottom, digits) * bottom
+    return min(points, scale * top), scale * top

@@ -1,48 +1,85 @@
 """Answers in, exact points, totals, DTI and ranks out.
 
-A cell is a pair of ints (numerator, denominator). Totals are kept as ints of 2**-96 points, each cell rounded
-down: with m indicators the true total lies within m of them. Only where that is not enough to tell two units
-apart, or to round, is the exact sum made. Fractions and explanations are made when asked for.
+A cell is a share of the maximum: a pair of ints, exact. Beside it stand its points in whole grains, rounded down: a
+grain is 2**-16 of the last digit people see. Half of that digit is a whole number of grains, so points are rounded
+from them without loss. Totals are added in grains: with m indicators the true total lies less than m of them above.
+Only where that is not enough to tell two units apart, to round, or to find the band, is the exact sum made. Fractions
+and explanations are made when asked for.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
+from math import ceil
+from typing import Any
 
-from app.scoring.cells import Row, extremes_of, field_of, rows_of, total_of
-from app.scoring.exact import decimal, exact_quotient, rounded, shown
-from app.scoring.explain import explain
-from app.scoring.model import Band, IndexSet, Indicator, Peers, Policy, UnitInput
+from app.scoring.cells import earns_nothing, extremes_of, settled, shares_in, sum_of, with_means
+from app.scoring.exact import decimal, exact_quotient, shown
+from app.scoring.explain import Explanation, explain
+from app.scoring.model import Band, Count, IndexSet, Indicator, Manual, Peers, Policy, UnitInput
 from app.scoring.ranking import band_of, competition_ranks
-from app.scoring.rules import Extremes, warnings_of
+from app.scoring.rules import Pair, PeerFacts, warnings_of
+from app.scoring.values import Column, columns_of
 
-__all__ = ["ENGINE_VERSION", "Line", "Scorecard", "Scores", "UnitInput", "score"]
+__all__ = [
+    "ENGINE_VERSION",
+    "Line",
+    "Scorecard",
+    "Scores",
+    "UnitInput",
+    "score",
+    "score_against",
+    "score_columns",
+]
 
-ENGINE_VERSION = "1"  # part of every stored result; raised when any result can differ
+ENGINE_VERSION = "2"  # part of every stored result; raised when any result can differ
 
-_BITS = 96
+_GRAIN_BITS = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One indicator of one unit. Points are None while they depend on peers that are not known yet."""
+    """One indicator of one unit.
+
+    `share` is the part of the maximum it earned, 0..1; None where nothing can be said: it depends on peers that are
+    not known yet, awaits the reviewer, or counts towards a maximum the document does not give. `points` are None too
+    where the document gives no maximum (`max_points` None).
+    """
 
     code: str
+    share: Fraction | None
     points: Fraction | None
-    max_points: Fraction
+    max_points: Fraction | None
     shown: str
     warnings: tuple[str, ...]
-    explanation: str
+    explanation: Explanation
+
+
+@dataclass(frozen=True, slots=True)
+class SubtotalLine:
+    """What a group, or a row with rows below it, came to; points are those known so far."""
+
+    code: str
+    name: str
+    share: Fraction | None
+    points: Fraction | None
+    max_points: Fraction | None
 
 
 @dataclass(frozen=True, slots=True)
 class Scorecard:
-    """One unit's result: points, DTI in percent, rank among the ranked units, band."""
+    """One unit's result: points, DTI in percent, rank among the ranked units, band.
+
+    Of a set that is only tracked (a row has no maximum points) total, maximum, DTI, rank and band are None.
+    """
 
     unit_key: str
     lines: tuple[Line, ...]
-    total: Fraction
-    maximum: Fraction
+    subtotals: tuple[SubtotalLine, ...]
+    total: Fraction | None
+    maximum: Fraction | None
     dti: Fraction | None
     rank: int | None
     band: Band | None
@@ -56,34 +93,36 @@ class Scores:
         index_set: IndexSet,
         policy: Policy,
         units: Sequence[UnitInput],
-        rows: list[Row],
-        peers: Mapping[str, Extremes] | None,
+        shares: list[list[Pair]],
+        peers: Mapping[str, PeerFacts] | None,
     ) -> None:
         self.index_set, self.policy, self.units = index_set, policy, units
-        self.peers = peers or {}  # the extremes every peers indicator was measured against, by its code
-        self._rows = rows
-        self._totals = [sum([(top << _BITS) // bottom for top, bottom in row]) for row in rows]
-        self._pending = [frozenset() if peers is not None else self._waiting(unit) for unit in units]
-        whole = sum((indicator.max_points for indicator in index_set.indicators), Fraction(0))
-        self._maxima = [
-            whole - sum(index_set.by_code[code].max_points for code in left_out) if left_out else whole
-            for left_out in (
-                pending | self._excluded(unit) for pending, unit in zip(self._pending, units, strict=True)
-            )
+        self.peers = peers or {}  # what units were measured against, by indicator
+        self._shares = shares
+        self._one = 10**policy.digits << _GRAIN_BITS  # grains in one point, and in a share of 1
+        self._points = [
+            _in_grains(column, (row.max_points or 1) * self._one)
+            for row, column in zip(index_set.indicators, shares, strict=True)
         ]
-        self._ranks = {} if peers is None else self._ranked()
+        self._totals = [*map(sum, zip(*self._points, strict=True))]
+        self._pending = [frozenset() if peers is not None else self._waiting(unit) for unit in units]
+        self._exact_totals: dict[int, Fraction] = {}
+        self._maxima = self._maxima_of_units() if index_set.is_ranked else None
+        self._near = self._near_shares()
+        self._ranks = self._ranked() if peers is not None else {}
 
-    def total(self, i: int) -> Fraction:
-        """Give the exact points of a unit."""
-        return total_of(self._rows[i])
+    def total(self, i: int) -> Fraction | None:
+        """Give the exact points of a unit; None where the set is only tracked."""
+        return None if self._maxima is None else self._total(i)
 
-    def maximum(self, i: int) -> Fraction:
+    def maximum(self, i: int) -> Fraction | None:
         """Give the points a unit could have reached, without what does not apply to it."""
-        return self._maxima[i]
+        return None if self._maxima is None else self._maxima[i]
 
     def dti(self, i: int) -> Fraction | None:
         """Give the exact DTI in percent (000:92); None where nothing applies to the unit."""
-        return self.total(i) / self._maxima[i] * 100 if self._maxima[i] else None
+        maximum = self.maximum(i)
+        return self._total(i) * 100 / maximum if maximum else None
 
     def rank(self, i: int) -> int | None:
         """Give the competition rank; None if the unit is not ranked or has no DTI, or peers are unknown."""
@@ -91,12 +130,22 @@ class Scores:
 
     def band(self, i: int) -> Band | None:
         """Give the band of the exact DTI; None where the policy has no such band."""
-        percent = self.dti(i) if self.policy.bands else None
-        return None if percent is None else band_of(percent, self.policy.bands)
+        if not self.policy.bands or not self.maximum(i):
+            return None
+        near, slack = self._near[i]
+        low, high = (bisect_right(self._band_starts, share) for share in (near, near + slack))
+        if low != high:
+            return band_of(self.dti(i) or Fraction(0), self.policy.bands)
+        return self._bands[low - 1] if low else None
 
     def points(self, i: int) -> list[str | None]:
         """Give the exact points per indicator in the set's order ("10", "25/3"); None while pending."""
-        return self._written(i, [exact_quotient(*cell) for cell in self._rows[i]])
+        cells = [column[i] for column in self._shares]
+        points = [
+            exact_quotient(top * gain, bottom * whole)
+            for (top, bottom), (gain, whole) in zip(cells, self._gains, strict=True)
+        ]
+        return self._written(i, points)
 
     def shown_points(self, i: int) -> list[str | None]:
         """Give the points per indicator as people see them ("8.33"); None while pending."""
@@ -104,46 +153,114 @@ class Scores:
 
     def rounded_points(self, i: int) -> list[int]:
         """Give the points per indicator half up, as counts of 10**-digits; 0 while pending."""
-        scale: int = 10**self.policy.digits
-        return [(2 * top * scale + bottom) // (2 * bottom) for top, bottom in self._rows[i]]
+        half = 1 << (_GRAIN_BITS - 1)
+        return [(column[i] + half) >> _GRAIN_BITS for column in self._points]
 
-    def shown_total(self, i: int) -> str:
+    def shown_total(self, i: int) -> str | None:
         """Give the points of a unit as people see them: "312.50"."""
-        return self._shown(self._totals[i], len(self._rows[i]), lambda: self.total(i))
+        if self._maxima is None:
+            return None
+        return self._shown(self._totals[i], len(self._points), lambda: self._total(i))
 
     def shown_dti(self, i: int) -> str | None:
         """Give the DTI in percent as people see it: "83.33"."""
-        if not self._maxima[i]:
+        maximum = self.maximum(i)
+        if not maximum:
             return None
-        return self._shown(
-            100 * self._share(i), 100 * self._slack(i), lambda: self.total(i) / self._maxima[i] * 100
-        )
+        near, slack = self._near[i]
+        return self._shown(100 * near, 100 * slack, lambda: self._total(i) / maximum * 100)
 
     def card(self, i: int, lang: str = "vi") -> Scorecard:
         """Write out one unit's result, with an explanation per indicator in "vi" or "en"."""
-        cells = zip(self.index_set.indicators, self._rows[i], strict=True)
-        lines = tuple(self._line(i, indicator, Fraction(*cell), lang) for indicator, cell in cells)
-        key = self.units[i].key
-        return Scorecard(key, lines, self.total(i), self.maximum(i), self.dti(i), self.rank(i), self.band(i))
+        values = columns_of(self.index_set.indicators, [self.units[i]])
+        lines = tuple(self._line(i, j, value, lang) for j, (value,) in enumerate(values))
+        return Scorecard(
+            self.units[i].key,
+            lines,
+            self._subtotals(i, lines),
+            self.total(i),
+            self.maximum(i),
+            self.dti(i),
+            self.rank(i),
+            self.band(i),
+        )
 
-    def _line(self, i: int, indicator: Indicator, points: Fraction, lang: str) -> Line:
-        code, unit = indicator.code, self.units[i]
+    def _line(self, i: int, j: int, value: Any, lang: str) -> Line:
+        indicator, unit = self.index_set.indicators[j], self.units[i]
+        code = indicator.code
         is_pending = code in self._pending[i]
-        max_points = Fraction(0) if code in self._excluded(unit) else indicator.max_points
-        warnings = _warnings(indicator, unit, is_pending=is_pending)
+        left_out = code in self._excluded(unit)
+        is_unsaid = is_pending or left_out or self._is_unsaid(indicator, unit)
+        maximum = Fraction(0) if left_out and indicator.max_points is not None else indicator.max_points
+        share = None if is_unsaid else Fraction(*self._shares[j][i])
+        points = None if is_pending or indicator.max_points is None else self._points_of(i, j)
+        warnings = self._warnings(indicator, unit, value, is_pending=is_pending)
         explanation = explain(
             indicator,
-            unit.answers.get(code, {}),
-            points=None if is_pending else points,
-            max_points=max_points,
+            value,
+            share=share,
+            points=points,
+            max_points=maximum,
+            is_left_out=left_out,
             warnings=warnings,
-            extremes=self.peers.get(code),
+            peers=self.peers.get(code),
+            decisions=unit.decisions.get(code, ()),
             digits=self.policy.digits,
             lang=lang,
         )
-        if is_pending:
-            return Line(code, None, max_points, "", warnings, explanation)
-        return Line(code, points, max_points, shown(points, self.policy.digits), warnings, explanation)
+        text = "" if points is None else shown(points, self.policy.digits)
+        return Line(code, share, points, maximum, text, warnings, explanation)
+
+    def _subtotals(self, i: int, lines: Sequence[Line]) -> tuple[SubtotalLine, ...]:
+        """Add up groups and rows with rows below (ruling 7), those below first, without what the total leaves out."""
+        outside = self._pending[i] | self._excluded(self.units[i])
+        known: dict[str, Line | SubtotalLine] = {
+            line.code: line for line in lines if line.code not in outside
+        }
+        found = []
+        for row in self.index_set.subtotals:
+            below = [known[code] for code in row.rows if code in known]
+            added = _added(row.code, row.name, below, counts_alike=row.is_row)
+            known[row.code] = added
+            found.append(added)
+        return tuple(found)
+
+    @cached_property
+    def _gains(self) -> list[Pair]:
+        """Give the maxima as pairs, 0 where there is none."""
+        return [(row.max_points or Fraction(0)).as_integer_ratio() for row in self.index_set.indicators]
+
+    @cached_property
+    def _bands(self) -> list[Band]:
+        return sorted(self.policy.bands, key=lambda band: band.from_percent)
+
+    @cached_property
+    def _band_starts(self) -> list[int]:
+        return [ceil(band.from_percent / 100 * self._one) for band in self._bands]
+
+    def _points_of(self, i: int, j: int) -> Fraction:
+        maximum = self.index_set.indicators[j].max_points
+        return Fraction(*self._shares[j][i]) * (maximum or 0)
+
+    def _total(self, i: int) -> Fraction:
+        """Add the exact points of a unit, once."""
+        if i not in self._exact_totals:
+            cells = [column[i] for column in self._shares]
+            tops = [top * gain for (top, _), (gain, _) in zip(cells, self._gains, strict=True)]
+            bottoms = [bottom * whole for (_, bottom), (_, whole) in zip(cells, self._gains, strict=True)]
+            self._exact_totals[i] = sum_of(tops, bottoms)
+        return self._exact_totals[i]
+
+    def _maxima_of_units(self) -> list[Fraction]:
+        maxima = {row.code: row.max_points or Fraction(0) for row in self.index_set.indicators}
+        whole = sum(maxima.values(), Fraction(0))
+        return [
+            whole - sum(maxima[code] for code in left_out) if left_out else whole
+            for left_out in (
+                pending | self._excluded(unit)
+                for pending, unit in zip(self._pending, self.units, strict=True)
+            )
+        ]
 
     def _excluded(self, unit: UnitInput) -> frozenset[str]:
         """Name the indicators that do not apply to a unit and leave its maximum (ruling 8)."""
@@ -158,32 +275,71 @@ class Scores:
         waiting = measured - unit.points.keys() - unit.not_applicable
         return frozenset(waiting | (unit.not_applicable - self._excluded(unit)))
 
-    def _written(self, i: int, points: list[str]) -> list[str | None]:
-        """Blank out what is pending."""
-        codes = (indicator.code for indicator in self.index_set.indicators)
-        return [None if code in self._pending[i] else text for code, text in zip(codes, points, strict=True)]
+    def _is_unsaid(self, indicator: Indicator, unit: UnitInput) -> bool:
+        """Tell whether no share can be given, though nothing is awaited from the peers."""
+        code = indicator.code
+        if not unit.is_reviewed or code in unit.points or code in unit.not_applicable:
+            return False
+        if earns_nothing(self.policy, unit, code):
+            return False
+        uncapped = isinstance(indicator.rule, Count) and indicator.max_points is None
+        return uncapped or isinstance(indicator.rule, Manual)
+
+    def _warnings(
+        self, indicator: Indicator, unit: UnitInput, value: Any, *, is_pending: bool
+    ) -> tuple[str, ...]:
+        """Name what is unusual about one cell; the first name says where its points come from."""
+        code, answer = indicator.code, unit.answers.get(indicator.code, {})
+        found: tuple[str, ...]
+        if not unit.is_reviewed:
+            found = ("not_reviewed",)
+        elif code in unit.not_applicable:
+            found = ("not_applicable",)
+        elif code in unit.points:
+            found = ("set_by_reviewer",)
+        elif value is None:
+            found = ("not_applicable_not_accepted",) if answer.get("not_applicable") else ("no_answer",)
+        elif earns_nothing(self.policy, unit, code):
+            found = ("no_evidence",)
+        else:
+            found = warnings_of(indicator.rule, value)
+            if isinstance(indicator.rule, Count) and indicator.max_points is None:
+                found = ("no_maximum", *found)
+        return (*found, "depends_on_peers") if is_pending else found
+
+    def _written(self, i: int, points: Sequence[str | None]) -> list[str | None]:
+        """Blank out what is pending, and what has no maximum to be points of."""
+        if not self._pending[i] and self._maxima is not None:
+            return [*points]
+        return [
+            None if row.code in self._pending[i] or row.max_points is None else text
+            for row, text in zip(self.index_set.indicators, points, strict=True)
+        ]
 
     def _shown(self, near: int, slack: int, value: Callable[[], Fraction]) -> str:
-        """Round what lies between near and near + slack (in 2**-96), exactly where the two differ."""
-        digits, one = self.policy.digits, 1 << _BITS
-        low = rounded(near, one, digits)
-        return decimal(low, digits) if low == rounded(near + slack, one, digits) else shown(value(), digits)
+        """Round what lies between near and near + slack grains, exactly where the two differ."""
+        digits, half = self.policy.digits, 1 << (_GRAIN_BITS - 1)
+        low, high = (near + half) >> _GRAIN_BITS, (near + slack + half) >> _GRAIN_BITS
+        return decimal(low, digits) if low == high else shown(value(), digits)
 
-    def _share(self, i: int) -> int:
-        """Give total / maximum in 2**-96, rounded down: the true share is at most `_slack` above."""
-        numerator, denominator = self._maxima[i].as_integer_ratio()
-        return self._totals[i] * denominator // numerator
-
-    def _slack(self, i: int) -> int:
-        numerator, denominator = self._maxima[i].as_integer_ratio()
-        return len(self.index_set.indicators) * denominator // numerator + 2
+    def _near_shares(self) -> list[Pair]:
+        """Give total / maximum of every unit in grains, rounded down, and by how many the true share may be above."""
+        maxima = self._maxima or [Fraction(1)] * len(self.units)
+        ratios = [(maximum or Fraction(1)).as_integer_ratio() for maximum in maxima]
+        m = len(self._points)
+        return [
+            (total * below // above, m * below // above + 2)
+            for total, (above, below) in zip(self._totals, ratios, strict=True)
+        ]
 
     def _ranked(self) -> dict[int, int]:
-        rows = [i for i, unit in enumerate(self.units) if unit.is_ranked and self._maxima[i]]
-        near = [self._share(i) for i in rows]
-        slack = max(map(self._slack, rows), default=0)
+        rows = [i for i, unit in enumerate(self.units) if unit.is_ranked and self.maximum(i)]
+        near = [self._near[i] for i in rows]
+        slack = max((above for _, above in near), default=0)
         ranks = competition_ranks(
-            near, slack, lambda place: self.total(rows[place]) / self._maxima[rows[place]]
+            [share for share, _ in near],
+            slack,
+            lambda place: self._total(rows[place]) / (self.maximum(rows[place]) or 1),
         )
         return dict(zip(rows, ranks, strict=True))
 
@@ -199,26 +355,55 @@ def score(
     Raises:
         ValueError: a reviewer's points lie outside 0..maximum.
     """
-    peers = extremes_of(index_set, units) if peers_known else None
-    return Scores(index_set, policy, units, rows_of(index_set, policy, units, peers or {}), peers)
+    columns = columns_of(index_set.indicators, units)
+    return score_columns(index_set, policy, units, columns, peers_known=peers_known)
 
 
-def _warnings(indicator: Indicator, unit: UnitInput, *, is_pending: bool) -> tuple[str, ...]:
-    """Name what is unusual about one cell; the first name says where its points come from."""
-    code = indicator.code
-    answer = unit.answers.get(code, {})
-    value = answer.get(field_of(indicator))
-    found: tuple[str, ...]
-    if not unit.is_reviewed:
-        found = ("not_reviewed",)
-    elif code in unit.not_applicable:
-        found = ("not_applicable",)
-    elif code in unit.points:
-        found = ("set_by_reviewer",)
-    elif value is not None:
-        found = warnings_of(indicator.rule, value)
-    elif answer.get("not_applicable"):
-        found = ("not_applicable_not_accepted",)
-    else:
-        found = ("no_answer",)
-    return (*found, "depends_on_peers") if is_pending else found
+def score_columns(
+    index_set: IndexSet,
+    policy: Policy,
+    units: Sequence[UnitInput],
+    columns: Sequence[Column],
+    *,
+    peers_known: bool = True,
+) -> Scores:
+    """Score as `score` does what was read of the answers (`values.columns_of`), here or earlier.
+
+    Raises:
+        ValueError: a reviewer's points lie outside 0..maximum.
+    """
+    peers = extremes_of(index_set, policy, units, columns) if peers_known else {}
+    shares = shares_in(index_set, policy, units, columns, peers)
+    if peers_known and policy.not_applicable == "peer_average":
+        peers = with_means(index_set, units, shares, peers)
+    shares = settled(index_set, policy, units, shares, peers)
+    return Scores(index_set, policy, units, shares, peers if peers_known else None)
+
+
+def score_against(
+    index_set: IndexSet, policy: Policy, units: Sequence[UnitInput], peers: Mapping[str, PeerFacts]
+) -> Scores:
+    """Score units against peers whose facts are known already; the ranks are only those among these units."""
+    columns = columns_of(index_set.indicators, units)
+    shares = shares_in(index_set, policy, units, columns, peers)
+    return Scores(index_set, policy, units, settled(index_set, policy, units, shares, peers), peers)
+
+
+def _in_grains(shares: Sequence[Pair], full: Fraction) -> list[int]:
+    """Give the points of a column in whole grains, rounded down; `full` is the maximum in grains."""
+    gain, whole = full.as_integer_ratio()
+    if whole == 1:
+        return [top * gain // bottom for top, bottom in shares]
+    return [top * gain // (bottom * whole) for top, bottom in shares]
+
+
+def _added(code: str, name: str, below: Sequence[Line | SubtotalLine], *, counts_alike: bool) -> SubtotalLine:
+    """Add up rows; without maxima the share is the mean of the shares, where rows may count alike."""
+    maxima = [row.max_points for row in below if row.max_points is not None]
+    if len(maxima) == len(below):
+        maximum = sum(maxima, Fraction(0))
+        points = sum((row.points or Fraction(0) for row in below), Fraction(0))
+        return SubtotalLine(code, name, points / maximum if maximum else None, points, maximum)
+    shares = [row.share for row in below if row.share is not None]
+    known = counts_alike and len(shares) == len(below)
+    return SubtotalLine(code, name, sum(shares, Fraction(0)) / len(shares) if known else None, None, None)

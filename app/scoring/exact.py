@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 from math import gcd
+from typing import overload
 
 _CHUNK = 4000  # Python refuses to write an int of more than 4300 digits at once
 _LIMIT = 10**_CHUNK
@@ -29,13 +30,25 @@ def decimal(units: int, digits: int) -> str:
     return f"{text[:-digits]}.{text[-digits:]}"
 
 
-def shown(value: Fraction, digits: int) -> str:
-    """Write a non-negative value as people see it: half up, always with all its digits ("8.30")."""
+@overload
+def shown(value: Fraction, digits: int) -> str: ...
+@overload
+def shown(value: Fraction | None, digits: int) -> str | None: ...
+def shown(value: Fraction | None, digits: int) -> str | None:
+    """Write a non-negative value as people see it: half up, always with all its digits ("8.30"); None stays None."""
+    if value is None:
+        return None
     return decimal(rounded(value.numerator, value.denominator, digits), digits)
 
 
-def exact(value: Fraction) -> str:
-    """Write a value without loss: "10" or "25/3", in lowest terms."""
+@overload
+def exact(value: Fraction) -> str: ...
+@overload
+def exact(value: Fraction | None) -> str | None: ...
+def exact(value: Fraction | None) -> str | None:
+    """Write a value without loss: "10" or "25/3", in lowest terms; None stays None."""
+    if value is None:
+        return None
     return exact_quotient(value.numerator, value.denominator)
 
 
@@ -55,3 +68,12 @@ def _digits(number: int) -> str:
         return str(number)
     high, low = divmod(number, _LIMIT)
     return _digits(high) + str(low).zfill(_CHUNK)
+
+
+def plain(value: Fraction) -> str:
+    """Write a value without loss as people would: "12.5" where six decimals will do, "25/3" where they will not."""
+    millionths_of, rest = divmod(value.numerator * 1_000_000, value.denominator)
+    if rest:
+        return exact(value)
+    text = decimal(millionths_of, 6)
+    return text.rstrip("0").rstrip(".")

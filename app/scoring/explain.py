@@ -1,22 +1,35 @@
-"""One line per indicator that says how its points came about, in Vietnamese or English.
+"""How the points of one indicator came about, in Vietnamese or English: one line, and step by step.
 
 a/b = 25/30 ≈ 83,33 % ≥ 80 % ⇒ 20/20 điểm (QĐ 1072/QĐ-UBND, Phụ lục II, 6.10, dòng 974)
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, Literal
 
-from app.scoring.exact import millionths, shown
-from app.scoring.model import Indicator, Options, Peers, Ratio
-from app.scoring.rules import Extremes, Figures, amount_of
+from app.scoring.model import (
+    Checklist,
+    Count,
+    Decision,
+    Indicator,
+    Manual,
+    Measured,
+    Options,
+    Parts,
+    Peers,
+    Ratio,
+    Rule,
+    Tiers,
+)
+from app.scoring.rules import PeerFacts, quotients_of
+from app.scoring.values import unit_of, value_of
+from app.scoring.words import Voice, formula_of, rule_in_words, sum_of
 
-_WORDS = {
-    "points": ("điểm", "points"),
-    "pending": ("chưa tính điểm", "no points yet"),
+StepKey = Literal["rule", "declared", "calculation", "peers", "decision", "result", "source"]
+
+_SPECIAL = {
     "not_reviewed": ("hồ sơ không được thẩm định", "the dossier was not reviewed"),
-    "left_out": ("không áp dụng, không tính vào điểm tối đa", "not applicable, left out of the maximum"),
     "not_applicable": (
         "không áp dụng, lấy điểm trung bình của các đơn vị cùng cấp",
         "not applicable, takes the mean of the units of the same level",
@@ -27,136 +40,262 @@ _WORDS = {
         "the claim that it does not apply was not accepted",
     ),
     "no_answer": ("chưa có câu trả lời", "no answer"),
+    "no_evidence": (
+        "không có tài liệu kiểm chứng đúng quy định nên mặc định 0 điểm",
+        "nothing proves it as required, so it earns nothing",
+    ),
+    "awaits_reviewer": ("người thẩm định chưa cho điểm", "the reviewer has not given points yet"),
+    "no_maximum": (
+        "văn bản không nêu điểm tối đa nên không tính được tỷ lệ",
+        "the document gives no maximum, so there is no share of it",
+    ),
     "depends_on_peers": (
         "phụ thuộc số liệu của các đơn vị khác",
         "depends on the figures of the other units",
     ),
-    "undefined": ("không xác định", "undefined"),
-    "best": ("cao nhất", "best"),
-    "lowest": ("thấp nhất", "lowest"),
 }
-_SPECIAL = (
-    "not_reviewed",
-    "not_applicable",
-    "set_by_reviewer",
-    "not_applicable_not_accepted",
-    "no_answer",
-    "depends_on_peers",
-)
-
-
-_MOST_DIGITS = 12  # what still looks alike then is alike for a reader
+_LEFT_OUT = ("không áp dụng, không tính vào điểm tối đa", "not applicable, left out of the maximum")
+_ACCEPTED = ("chấp nhận không áp dụng", "it was accepted that it does not apply")
+_REFUSED = ("không chấp nhận đề nghị không áp dụng", "the claim that it does not apply was refused")
+_AS_DECLARED = ("giữ như đơn vị kê khai", "left as declared")
 _NOTHING = Fraction(0)
 
 
 @dataclass(frozen=True, slots=True)
-class _Voice:
-    """How a language says words and numbers; `digits` are the decimals of rounded numbers."""
+class Step:
+    """One step of an explanation: what it tells, and its text."""
 
-    lang: str
-    digits: int
+    key: StepKey
+    text: str
 
-    def word(self, key: str) -> str:
-        vi, en = _WORDS[key]
-        return en if self.lang == "en" else vi
 
-    def number(self, value: Fraction, *apart_from: Fraction) -> str:
-        """Write a number rounded, with more digits where it would else look like another one that matters."""
-        digits = self.digits
-        while digits < _MOST_DIGITS and any(
-            value != other and shown(value, digits) == shown(other, digits) for other in apart_from
-        ):
-            digits += 1
-        text = shown(value, digits)
-        return self.comma(text.rstrip("0").rstrip(".") if "." in text else text)
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """An explanation: `text` says it in one line, `steps` one thing after the other."""
 
-    def comma(self, text: str) -> str:
-        return text if self.lang == "en" else text.replace(".", ",")
-
-    def percent(self, share: Fraction, *apart_from: Fraction) -> str:
-        others = (other * 100 for other in apart_from)
-        return self.number(share * 100, *others) + ("%" if self.lang == "en" else " %")
+    text: str
+    steps: tuple[Step, ...]
 
 
 def explain(
     indicator: Indicator,
-    answer: Mapping[str, Any],
+    value: Any,
     *,
+    share: Fraction | None,
     points: Fraction | None,
-    max_points: Fraction,
+    max_points: Fraction | None,
+    is_left_out: bool,
     warnings: tuple[str, ...],
-    extremes: Extremes | None,
+    peers: PeerFacts | None,
+    decisions: Sequence[Decision] = (),
     digits: int = 2,
     lang: str = "vi",
-) -> str:
-    """Explain one cell: what was declared, what follows, and the place in the decision that says so.
+) -> Explanation:
+    """Explain one cell: what was declared, what follows, and the place in the document that says so.
 
-    `max_points` is 0 where the indicator leaves the unit's maximum; `points` is None while peers are unknown.
+    `value` is what was declared (see `values`). `max_points` is None where there is none, and 0 where the indicator
+    leaves the unit's maximum (`is_left_out`); `points` and `share` are None while they are not known.
     """
-    voice = _Voice(lang, digits)
+    voice = Voice(lang, digits)
     special = next((key for key in _SPECIAL if key in warnings), None)
-    if special:
-        reason = voice.word("left_out" if special == "not_applicable" and not max_points else special)
+    if is_left_out:
+        reason = voice.of(*_LEFT_OUT)
+    elif special:
+        reason = voice.of(*_SPECIAL[special])
     else:
-        reason = _reason(indicator, answer, extremes, voice)
+        reason = _calculation(indicator.rule, max_points, value, peers, voice)
+    is_uncounted = is_left_out and max_points is None
+    result = voice.word("not_counted") if is_uncounted else _result(share, points, max_points, voice)
+    citation = voice.of(indicator.citation, indicator.citation_en)
+    steps = [Step("rule", rule_in_words(indicator.rule, voice))]
+    if value is not None:
+        steps.append(Step("declared", _declared(indicator.rule, value, voice)))
+    if isinstance(indicator.rule, Peers) and peers is not None:
+        steps.append(Step("peers", _peers_used(indicator.rule, peers, voice)))
+    if special == "not_applicable" and not is_left_out and peers is not None and peers.mean is not None:
+        mean = voice.percent(Fraction(peers.mean), _NOTHING, Fraction(1))
+        steps.append(Step("peers", f"{voice.of('trung bình', 'mean')}: {mean} {voice.word('of_maximum')}"))
+    steps += [Step("decision", _decision(indicator.rule, decision, voice)) for decision in decisions]
+    steps += [Step("calculation", reason), Step("result", result)]
+    if citation:
+        steps.append(Step("source", citation))
+    return Explanation(f"{reason} ⇒ {result}" + (f" ({citation})" if citation else ""), tuple(steps))
+
+
+def _result(
+    share: Fraction | None, points: Fraction | None, max_points: Fraction | None, voice: Voice
+) -> str:
+    if max_points is None:
+        if share is None:
+            return voice.word("pending")
+        return f"{voice.percent(share, _NOTHING, Fraction(1))} {voice.word('of_maximum')}"
     if points is None:
-        result = voice.word("pending")
-    else:
-        result = (
-            f"{voice.number(points, max_points, _NOTHING)}/{voice.number(max_points)} {voice.word('points')}"
-        )
-    citation = indicator.citation_en if lang == "en" else indicator.citation
-    source = f" ({citation})" if citation else ""
-    return f"{reason} ⇒ {result}{source}"
+        return voice.word("pending")
+    return f"{voice.number(points, max_points, _NOTHING)}/{voice.number(max_points)} {voice.word('points')}"
 
 
-def _reason(indicator: Indicator, answer: Mapping[str, Any], extremes: Extremes | None, voice: _Voice) -> str:
-    rule, max_points = indicator.rule, indicator.max_points
-    if isinstance(rule, Options):
-        option = next(option for option in rule.options if option.key == answer["choice"])
-        return f"“{option.label}”: {voice.comma(str(option.share))} × {voice.number(max_points)}"
-    if isinstance(rule, Ratio):
-        return _ratio(rule, max_points, answer["figures"], voice)
-    return _peers(rule, max_points, answer["figures"], extremes, voice)
+def _calculation(
+    rule: Rule, max_points: Fraction | None, value: Any, peers: PeerFacts | None, voice: Voice
+) -> str:
+    maximum = voice.word("maximum") if max_points is None else voice.number(max_points)
+    match rule:
+        case Options():
+            option = next(option for option in rule.options if option.key == value)
+            return f"“{option.label}”: {voice.exactly(option.share)} × {maximum}"
+        case Checklist():
+            held = [item for item in rule.items if item.key in value]
+            said = " + ".join(f"“{item.label}”: {voice.exactly(item.share)}" for item in held)
+            return f"({said}) × {maximum}" if held else voice.word("none_of_these")
+        case Ratio():
+            return _ratio(rule, maximum, value, voice)
+        case Tiers():
+            return _tiers(rule, maximum, value, voice)
+        case Count():
+            each = voice.exactly(rule.points_each)
+            count = _written(rule, value, rule.numerator, voice)
+            return f"{formula_of(rule)} = {count} ⇒ {count} × {each}, {voice.word('at_most')} {maximum}"
+        case Peers():
+            return _peers(rule, maximum, value, peers, voice)
+        case Parts():
+            said = " + ".join(
+                f"{voice.exactly(part.share)} × {{{_calculation(part.rule, Fraction(1), one, None, voice)}}}"
+                for part, one in zip(rule.parts, value, strict=True)
+            )
+            return f"({said}) × {maximum}"
+        case Manual():
+            raise ValueError("nothing is computed of a manual indicator")
 
 
-def _ratio(rule: Ratio, max_points: Fraction, figures: Figures, voice: _Voice) -> str:
-    if rule.full_if_zero and not figures[rule.full_if_zero]:
+def _ratio(rule: Ratio, maximum: str, value: Sequence[Any], voice: Voice) -> str:
+    if rule.full_if_zero and not value[_keys(rule).index(rule.full_if_zero)]:
         return f"{rule.full_if_zero} = 0"
-    names = f"{_sum(rule.numerator)}/{_sum(rule.denominator)}"
-    values = "/".join(
-        _sum(tuple(voice.comma(str(figures[key])) for key in keys))
-        for keys in (rule.numerator, rule.denominator)
-    )
-    numerator, denominator = (amount_of(rule, keys)(figures) for keys in (rule.numerator, rule.denominator))
-    if not denominator:
-        return f"{names} = {values}: {voice.word('undefined')}"
-    ratio = Fraction(numerator, denominator)
-    percent, mark = voice.percent(ratio, rule.full_mark, _NOTHING), voice.percent(rule.full_mark)
-    is_short = (ratio * 100 * 10**voice.digits).denominator == 1
-    said = f"{names} = {values} {'=' if is_short else '≈'} {percent}"
+    said, ratio = _quotient(rule, value, voice, rule.full_mark, rule.floor or _NOTHING)
+    if ratio is None:
+        return said
+    mark = voice.percent_exactly(rule.full_mark)
     if ratio >= rule.full_mark:
         return said if ratio == rule.full_mark == 1 else f"{said} ≥ {mark}"
+    if rule.floor is not None and ratio < rule.floor:
+        return f"{said} < {voice.percent_exactly(rule.floor)}"
+    percent = voice.percent(ratio, rule.full_mark, rule.floor or _NOTHING)
     if rule.full_mark == 1:
-        return f"{said} ⇒ {percent} × {voice.number(max_points)}"
-    return f"{said} < {mark} ⇒ {percent} ÷ {mark} × {voice.number(max_points)}"
+        return f"{said} ⇒ {percent} × {maximum}"
+    return f"{said} < {mark} ⇒ {percent} ÷ {mark} × {maximum}"
 
 
-def _peers(
-    rule: Peers, max_points: Fraction, figures: Figures, extremes: Extremes | None, voice: _Voice
-) -> str:
-    x = voice.comma(str(figures[rule.variable]))
-    if extremes is None or extremes.best is None or extremes.lowest is None:
-        return f"{rule.variable} = {x}, {voice.word('best')}: {voice.word('undefined')}"
-    best, low, maximum = voice.comma(extremes.best), voice.comma(extremes.lowest), voice.number(max_points)
-    has_place = millionths(figures[rule.variable]) < millionths(extremes.best)
+def _tiers(rule: Tiers, maximum: str, value: Sequence[Any], voice: Voice) -> str:
+    if rule.requires and not value[_keys(rule).index(rule.requires)]:
+        return f"{rule.requires}: {voice.word('no')}"
+    said, measured = _quotient(rule, value, voice, *(tier.start for tier in rule.tiers))
+    if measured is None:
+        return said
+    tier = next(tier for tier in rule.tiers if measured >= tier.start)
+    return f"{said}: “{tier.label}” ⇒ {voice.exactly(tier.share)} × {maximum}"
+
+
+def _peers(rule: Peers, maximum: str, value: Sequence[Any], peers: PeerFacts | None, voice: Voice) -> str:
+    if peers is None or peers.best is None or peers.lowest is None:
+        said, measured = _quotient(rule, value, voice)
+        return said if measured is None else f"{said}, {voice.word('best')}: {voice.word('undefined')}"
+    best, low = Fraction(peers.best), Fraction(peers.lowest)
+    said, measured = _quotient(rule, value, voice, best, low)
+    if measured is None:
+        return said
+    best_said, low_said = _extreme(rule, best, voice, measured), _extreme(rule, low, voice, measured)
+    x = _extreme(rule, measured, voice, best, low)
     if rule.measure == "share_of_best":
-        said = f"{rule.variable} = {x}, {voice.word('best')} = {best}"
-        return f"{said} ⇒ {x}/{best} × {maximum}" if has_place else said
-    said = f"{rule.variable} = {x}, {voice.word('lowest')} = {low}, {voice.word('best')} = {best}"
-    has_place = has_place and millionths(figures[rule.variable]) > millionths(extremes.lowest)
-    return f"{said} ⇒ ({x} − {low})/({best} − {low}) × {maximum}" if has_place else said
+        said = f"{said}, {voice.word('best')} = {best_said}"
+        return f"{said} ⇒ {x}/{best_said} × {maximum}" if measured < best else said
+    said = f"{said}, {voice.word('lowest')} = {low_said}, {voice.word('best')} = {best_said}"
+    has_place = low < measured < best
+    return f"{said} ⇒ ({x} − {low_said})/({best_said} − {low_said}) × {maximum}" if has_place else said
 
 
-def _sum(parts: tuple[str, ...]) -> str:
-    return parts[0] if len(parts) == 1 else f"({' + '.join(parts)})"
+def _extreme(rule: Peers, value: Fraction, voice: Voice, *apart_from: Fraction) -> str:
+    return voice.percent(value, _NOTHING, *apart_from) if rule.denominator else voice.exactly(value)
+
+
+def _peers_used(rule: Peers, peers: PeerFacts, voice: Voice) -> str:
+    if peers.best is None or peers.lowest is None:
+        return f"{voice.word('best')}: {voice.word('undefined')}"
+    said = f"{voice.word('best')}: {_extreme(rule, Fraction(peers.best), voice)}"
+    said += f" ({_units(peers.best_units, voice)})"
+    if rule.measure == "share_of_best":
+        return said
+    low = _extreme(rule, Fraction(peers.lowest), voice)
+    return f"{said}; {voice.word('lowest')}: {low} ({_units(peers.lowest_units, voice)})"
+
+
+def _units(keys: Sequence[str], voice: Voice) -> str:
+    return f"{len(keys)} {voice.of('đơn vị', 'unit' if len(keys) == 1 else 'units')}"
+
+
+def _quotient(
+    rule: Measured, value: Sequence[Any], voice: Voice, *apart_from: Fraction
+) -> tuple[str, Fraction | None]:
+    """Write what is measured, and give it; None where it is 0/0."""
+    ((top, bottom),) = quotients_of(rule, [value])
+    above = _written(rule, value, rule.numerator, voice)
+    if not rule.denominator:
+        return f"{formula_of(rule)} = {above}", Fraction(top, bottom)
+    values = f"{above}/{_written(rule, value, rule.denominator, voice)}"
+    said = f"{formula_of(rule)} = {values}"
+    if not bottom:
+        return f"{said}: {voice.word('undefined')}", None
+    ratio = Fraction(top, bottom)
+    is_short = (ratio * 100 * 10**voice.digits).denominator == 1
+    percent = voice.percent(ratio, *apart_from, _NOTHING)
+    return f"{said} {'=' if is_short else '≈'} {percent}", ratio
+
+
+def _written(rule: Measured, value: Sequence[Any], keys: Sequence[str], voice: Voice) -> str:
+    places = [_keys(rule).index(key) for key in keys]
+    return sum_of([voice.exactly(Fraction(value[place], unit_of(rule))) for place in places])
+
+
+def _declared(rule: Rule, value: Any, voice: Voice) -> str:
+    """Say what was declared, each figure with its label."""
+    match rule:
+        case Options():
+            return "; ".join(f"“{option.label}”" for option in rule.options if option.key == value)
+        case Checklist():
+            held = [f"“{item.label}”" for item in rule.items if item.key in value]
+            return "; ".join(held) or voice.word("none_of_these")
+        case Parts():
+            return "; ".join(
+                f"{part.name}: {_declared(part.rule, one, voice)}"
+                for part, one in zip(rule.parts, value, strict=True)
+            )
+        case _:
+            return "; ".join(_figures(rule, value, voice)) or voice.word("given")
+
+
+def _figures(rule: Measured | Manual, value: Sequence[Any], voice: Voice) -> Iterator[str]:
+    for variable, figure in zip(rule.variables, value, strict=False):
+        is_yes_no = variable.number == "yes_no"
+        said = (
+            voice.word("yes" if figure else "no")
+            if is_yes_no
+            else voice.exactly(Fraction(figure, unit_of(rule)))
+        )
+        yield f"{variable.key} = {said} ({variable.label})"
+
+
+def _decision(rule: Rule, decision: Decision, voice: Voice) -> str:
+    """Say what the reviewer decided, and why."""
+    match decision.kind:
+        case "answer":
+            said = _declared(rule, value_of(rule, decision.value), voice)
+            what = f"{voice.of('số liệu được thay bằng', 'the answer was replaced by')} {said}"
+        case "points":
+            points = voice.exactly(Fraction(decision.value["points"]))
+            what = f"{voice.of('điểm được quyết định là', 'the points were set to')} {points}"
+        case "not_applicable":
+            what = voice.of(*(_ACCEPTED if decision.value["accepted"] else _REFUSED))
+        case "as_declared":
+            what = voice.of(*_AS_DECLARED)
+    return f"{what}: {decision.reason}" if decision.reason else what
+
+
+def _keys(rule: Measured) -> list[str]:
+    return [variable.key for variable in rule.variables]

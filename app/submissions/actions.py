@@ -301,7 +301,13 @@ async def _evidence_faults(
 async def self_scores(session: AsyncSession, submission: Submission, content: dict[str, Any]) -> Scores:
     """Return the unit's own points so far; what depends on other units stays open, so nothing of theirs leaks."""
     index_set, policy = await queries.measures_of(session, submission)
-    mine = UnitInput(key=str(submission.unit_id), is_ranked=submission.is_ranked, answers=content["answers"])
+    answers = content["answers"]
+    mine = UnitInput(
+        key=str(submission.unit_id),
+        is_ranked=submission.is_ranked,
+        answers=answers,
+        without_evidence=contents.unproved(index_set, answers),
+    )
     return score(index_set, policy, [mine], peers_known=False)
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from app.catalogue.schemas import IndexSetFile
@@ -15,7 +15,9 @@ from app.submissions.schemas import SubmissionPatch
 Content = dict[str, Any]
 _NOTHING: dict[str, tuple[Any, ...]] = {
     "choice": (),
+    "checks": (),
     "figures": (),
+    "parts": (),
     "not_applicable": (False,),
     "reason": ("",),
     "note": ("",),
@@ -111,11 +113,23 @@ def _fits(kind: str, value: Any) -> bool:
     return number is not None and (kind == "amount" or isinstance(number, int))
 
 
+def unproved(index_set: IndexSet, answers: Mapping[str, Mapping[str, Any]]) -> frozenset[str]:
+    """Return the indicators the unit has declared something for, without a document that proves it (ruling 11)."""
+    return frozenset(
+        code
+        for code, answer in answers.items()
+        if not answer.get("evidence")
+        and not answer.get("not_applicable")
+        and index_set.by_code[code].declared_by == "unit"
+    )
+
+
 def missing(content: Content, file: IndexSetFile, scores: Scores) -> list[Fault]:
     """Return what keeps the content from being submitted (ruling 11).
 
-    Every indicator the unit declares needs an answer; one that claims points needs evidence or an explaining note;
-    every general figure and both contacts (R-044..R-047) must be given.
+    Every indicator the unit declares needs an answer; one that claims points needs evidence or an explaining note,
+    unless the policy gives 0 points for want of it: then the unit may leave it at that. Every general figure and both
+    contacts (R-044..R-047) must be given.
     """
     return [*_missing_answers(content, scores), *_missing_information(content, file)]
 

@@ -80,6 +80,8 @@ class Submission(VersionedRow):
     passed_at: Mapped[Instant | None]
     # The agencies' figures the review ended with: later ones count only when it is taken up again.
     settled_figures: Mapped[list[UUID] | None] = mapped_column(ARRAY(Uuid))
+    # What the review ended with, ready to be scored and stored (see app/reviews/settled).
+    settled: Mapped[str | None] = mapped_column(deferred=True)
     changed_at: Mapped[Instant]
 
 

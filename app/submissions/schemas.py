@@ -4,39 +4,27 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, Field, WithJsonSchema
+from pydantic import Field
 
+from app.catalogue.declared import Scalar, ValueIn
 from app.core.http import Schema
-from app.scoring.engine import Scorecard
+from app.scoring.engine import Line, Scorecard
 from app.scoring.exact import exact, shown
+from app.scoring.explain import StepKey
 from app.submissions.models import ReviewState
 from app.submissions.rules import Action, Denial
 from app.units.models import UnitKind
 
-
-def _one_value(value: Any) -> Any:
-    """Cut off what is nested: it is no figure, however deep it goes, and is refused as such."""
-    return [] if isinstance(value, dict | list) else value
-
-
-# Taken as it comes and judged against the set, so that every fault is named with its indicator.
-Scalar = Annotated[
-    Any, AfterValidator(_one_value), WithJsonSchema({"type": ["integer", "number", "string", "null"]})
-]
 Code = Annotated[str, Field(max_length=16, examples=["6.10"])]
 Text = Annotated[str, Field(max_length=5000)]
-# A whole number or a decimal string; the answer format is checked indicator by indicator against the set.
-Figures = Annotated[dict[str, Scalar], Field(max_length=10, examples=[{"a": 25, "b": "30.5"}])]
 
 
-class AnswerIn(Schema):
-    """What a unit declares for one indicator: exactly one of choice, figures and not_applicable.
+class AnswerIn(ValueIn):
+    """What a unit declares for one indicator: exactly one of choice, checks, figures, parts and not_applicable.
 
     `note` explains (it also stands in for missing evidence, ruling 11); `reason` belongs to not_applicable.
     """
 
-    choice: str | None = Field(None, max_length=64, description="key of an option of the indicator")
-    figures: Figures | None = Field(None, description="figures by variable: whole numbers or decimal strings")
     not_applicable: bool | None = None
     reason: Text | None = None
     note: Text | None = None
@@ -159,48 +147,91 @@ class CompletenessOut(Schema):
     missing: list[MissingItem]
 
 
+class StepOut(Schema):
+    """One step of an explanation: rule, what was declared, peers, decisions, calculation, result, source."""
+
+    key: StepKey
+    text: str
+
+
 class LineOut(Schema):
-    """One indicator's points: exact ("25/3"), shown (2 digits), and in words."""
+    """One indicator's points: exact ("25/3"), shown (2 digits), in one line of words and step by step."""
 
     code: str
-    points: str | None = Field(description="exact; null while it depends on the other units")
+    share: str | None = Field(
+        description="exact part of the maximum, 0..1; null while it is not known, or where the document gives no cap"
+    )
+    points: str | None = Field(
+        description="exact; null while not known, or where the document gives no maximum"
+    )
     shown: str
-    max_points: str
+    max_points: str | None = Field(description="null: the document gives none")
     warnings: list[str]
     explanation: str
+    steps: list[StepOut]
+
+    @classmethod
+    def of(cls, line: Line) -> "LineOut":
+        """Return a scored line as the API shows it."""
+        return cls(
+            code=line.code,
+            share=exact(line.share),
+            points=exact(line.points),
+            shown=line.shown,
+            max_points=exact(line.max_points),
+            warnings=list(line.warnings),
+            explanation=line.explanation.text,
+            steps=[StepOut(key=step.key, text=step.text) for step in line.explanation.steps],
+        )
+
+
+class SubtotalOut(Schema):
+    """What a group, or a row with rows below it, came to so far."""
+
+    code: str
+    name: str
+    share: str | None
+    points: str | None
+    points_shown: str | None
+    max_points: str | None
 
 
 class ScorecardOut(Schema):
-    """Points of a dossier. `total`, `maximum`, `dti` leave out what cannot be known yet (warnings say so)."""
+    """Points of a dossier. `total`, `maximum`, `dti` leave out what cannot be known yet (warnings say so).
 
-    total: str
-    total_shown: str
-    maximum: str
+    They are null where the set can only be tracked: some row has no maximum points (ruling 6).
+    """
+
+    total: str | None
+    total_shown: str | None
+    maximum: str | None
     dti: str | None = Field(description="percent, exact")
     dti_shown: str | None
     lines: list[LineOut]
+    subtotals: list[SubtotalOut]
 
     @classmethod
     def of(cls, card: Scorecard, digits: int) -> "ScorecardOut":
         """Return the scorecard as the API shows it, rounded to `digits` only where a number is shown."""
-        lines = [
-            LineOut(
-                code=line.code,
-                points=None if line.points is None else exact(line.points),
-                shown=line.shown,
-                max_points=exact(line.max_points),
-                warnings=list(line.warnings),
-                explanation=line.explanation,
+        subtotals = [
+            SubtotalOut(
+                code=row.code,
+                name=row.name,
+                share=exact(row.share),
+                points=exact(row.points),
+                points_shown=shown(row.points, digits),
+                max_points=exact(row.max_points),
             )
-            for line in card.lines
+            for row in card.subtotals
         ]
         return cls(
             total=exact(card.total),
             total_shown=shown(card.total, digits),
             maximum=exact(card.maximum),
-            dti=None if card.dti is None else exact(card.dti),
-            dti_shown=None if card.dti is None else shown(card.dti, digits),
-            lines=lines,
+            dti=exact(card.dti),
+            dti_shown=shown(card.dti, digits),
+            lines=[LineOut.of(line) for line in card.lines],
+            subtotals=subtotals,
         )
 
 

@@ -38,7 +38,9 @@ from app.core.vietnamese import searchable, sort_key
 from app.periods.actions import prepare
 from app.periods.schemas import PeriodIn
 from app.results.actions import finalize
+from app.reviews.adopted import adopted, dossiers_of
 from app.reviews.models import Adjustment, AdjustmentKind
+from app.reviews.settled import settle
 from app.scoring.model import Indicator, Options, Ratio
 from app.submissions.actions import open_period
 from app.submissions.models import RankingScope, Submission
@@ -166,6 +168,21 @@ async def _answer(session: AsyncSession) -> None:
     )
     session.add_all(_decision(one, "1.1", "2.5") for one in dossiers[::20])
     await session.flush()
+    for scope_id in {one.scope_id for one in dossiers}:
+        await _settle(session, scope_id)
+
+
+async def _settle(session: AsyncSession, scope_id: UUID) -> None:
+    """Write down what the reviews of a scope ended with, as passing a dossier does."""
+    index_set, policy = catalogue().sets[SET].scored, catalogue().policies["camau-2023"].applied
+    settled = [
+        (dossier.unit_id, settle(index_set, adopted(index_set, policy, dossier)).decode())
+        async for dossiers in dossiers_of(session, scope_id)
+        for dossier in dossiers
+        if dossier.settled is None
+    ]
+    raw: Any = (await (await session.connection()).get_raw_connection()).driver_connection
+    await raw.executemany("UPDATE submission SET settled = $2 WHERE unit_id = $1", settled)
 
 
 def _given(indicator: Indicator, source: random.Random) -> dict[str, Any]:
@@ -201,6 +218,9 @@ async def _change(database: Database, scope_id: UUID) -> None:
             await session.scalars(select(Submission).where(Submission.scope_id == scope_id).limit(1))
         ).one()
         session.add(_decision(one, "1.2", f"0.{random.randrange(10**6):06}"))  # any other number will do
+        one.settled = None
+        await session.flush()
+        await _settle(session, scope_id)
 
 
 # --- what is measured ---------------------------------------------------------------------------------------

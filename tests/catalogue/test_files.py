@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from app.catalogue.check import main as check
-from app.catalogue.files import catalogue, content_sha256, load_policy, load_set, scored_set
+from app.catalogue.files import catalogue, content_sha256, load_policy, load_set
 from app.catalogue.reading import CatalogueFault, CatalogueFaulty
 from app.catalogue.schemas import Difference, IndexSetFile, PolicyFile
+from app.catalogue.scored import scored_set
 from app.scoring.model import Option, Options, Peers, Ratio, Variable
 
 SMALL = (Path(__file__).parent / "small.yaml").read_text(encoding="utf-8")
@@ -61,7 +62,7 @@ def test_a_set_is_read_into_what_is_scored(tmp_path: Path) -> None:
     )
     variables = (Variable("a", "Tử số", "count"), Variable("b", "Mẫu số", "amount"))
     assert ratio.rule == Ratio(variables, ("a",), ("b",), Fraction(4, 5))
-    assert peers.rule == Peers((Variable("x", "Số lượng", "count"),), "x")
+    assert peers.rule == Peers((Variable("x", "Số lượng", "count"),), ("x",))
     assert (ratio.max_points, ratio.declared_by) == (Fraction(35, 2), "so-tttt")
     assert ratio.citation == "QĐ 1/QĐ-UBND, Phụ lục I, 1.2, dòng 20"
     assert choice.declared_by == "unit"
@@ -75,14 +76,20 @@ def test_a_set_is_shown_with_what_was_counted_and_what_the_document_counts_diffe
     assert (out.counted_by_group["1"].indicators, out.counted_by_group["1"].points) == (3, "30")
     assert out.differences == [
         Difference(group=None, what="indicators", declared="4", counted="3", line=2),
-        Difference(group="1", what="points", declared="25", counted="30", line=7),
+        Difference(
+            group="1", what="points", declared="25", counted="30", line=7, why="D-002: văn bản ghi 25"
+        ),
     ]
     assert out.source.signed_on == date(2023, 6, 19)
 
 
 def test_a_group_row_that_differs_from_the_sum_of_its_rows_is_a_difference(tmp_path: Path) -> None:
-    out = load_set(written(tmp_path, changed('max_points: "30"', 'max_points: "40"'))).out
-    assert Difference(group="1", what="points", declared="40", counted="30", line=10) in out.differences
+    text = changed('max_points: "30"', 'max_points: "40"\n    differs: "D-010"')
+    out = load_set(written(tmp_path, text)).out
+    assert (
+        Difference(group="1", what="points", declared="40", counted="30", line=10, why="D-010")
+        in out.differences
+    )
 
 
 def test_the_fingerprint_follows_the_content_and_not_the_layout(tmp_path: Path) -> None:
@@ -96,7 +103,7 @@ def test_the_fingerprint_follows_the_content_and_not_the_layout(tmp_path: Path) 
     ("old", "new", "row", "message"),
     [
         ('code: "1.2"', 'code: "1.1"', "1.1", "appears twice"),
-        ('code: "1.2"', 'code: "2.2"', "2.2", "does not belong to group 1"),
+        ('code: "1.2"', 'code: "2.2"', "2.2", "does not belong to 1"),
         ("numerator: [a]", "numerator: [z]", "1.2", "unknown variable z"),
         ("denominator: [b]", "denominator: [a]", "1.2", "b is not used"),
         ("numerator: [a]", "numerator: [a, a]", "1.2", "a appears 2 times"),
@@ -109,7 +116,7 @@ def test_the_fingerprint_follows_the_content_and_not_the_layout(tmp_path: Path) 
         ),
         ('full_mark: "0.8"', 'full_mark: "0"', "1.2", "the full mark is 0"),
         ('full_mark: "0.8"', "full_mark: 0.8", "1.2", "valid string"),
-        ('share: "1/2"', 'share: "3/2"', "1.1", "the share 3/2 of option half is above 1"),
+        ('share: "1/2"', 'share: "3/2"', "1.1", "the share 3/2 of half is above 1"),
         ('share: "1/2"', 'share: "-1/2"', "1.1", "pattern"),
         ('share: "1/2"', 'share: "1/0"', "1.1", "pattern"),
         ('key: "no"', 'key: "yes"', "1.1", "yes appears 2 times"),
@@ -118,7 +125,7 @@ def test_the_fingerprint_follows_the_content_and_not_the_layout(tmp_path: Path) 
         ('max_points: "17.5"', "max_points: 17.5", "1.2", "valid string"),
         ('note: "D-035"', 'remark: "D-035"', "1.2", "Extra inputs"),
         ("kind: peers", "kind: median", "1.3", "median"),
-        ("number: amount", "number: money", "1.2", "'count' or 'amount'"),
+        ("number: amount", "number: money", "1.2", "'count', 'amount' or 'yes_no'"),
         ("        line: 20\n", "", "1.2", "Field required"),
         ("key: small", "key: other", "other", "differs from the name of the file"),
         ("signed_on: 2023-06-19", "signed_on: 2023-06-31", None, "day"),
@@ -184,6 +191,7 @@ def test_a_policy_is_read_into_what_is_applied(tmp_path: Path) -> None:
     loaded = load_policy(written(tmp_path, POLICY))
     applied = loaded.applied
     assert (applied.rounding, applied.digits, applied.not_applicable) == ("indicator", 1, "peer_average")
+    assert applied.missing_evidence == "zero"
     assert [(band.key, band.title_vi, band.from_percent) for band in applied.bands] == [
         ("good", "Tốt", Fraction(90)),
         ("weak", "Yếu", Fraction(0)),
@@ -195,16 +203,43 @@ def test_a_policy_is_read_into_what_is_applied(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('from: "0"', 'from: "90.0"', "90 appears 2 times"),
-        ('from: "90"', 'from: "100.5"', "can never be reached"),
-        ("key: weak", "key: good", "good appears 2 times"),
         ("digits: 1", "digits: 7", "less than or equal to 6"),
         ("rounding: indicator", "rounding: bankers", "'result' or 'indicator'"),
+        ("missing_evidence: zero", "missing_evidence: forgive", "'explain_or_block' or 'zero'"),
+        ("department: all", "department: some", "'all' or 'parent'"),
+        ("calendar_days: 15", "calendar_days: 0", "greater than or equal to 1"),
+        ("ranking_scopes: {department: all, commune: parent}\n", "", "Field required"),
     ],
 )
 def test_a_faulty_policy_is_refused(tmp_path: Path, old: str, new: str, message: str) -> None:
     with pytest.raises(CatalogueFaulty, match=message):
         load_policy(written(tmp_path, POLICY.replace(old, new)))
+
+
+@pytest.mark.parametrize(
+    ("good", "weak", "line", "row", "message"),
+    [
+        ("90", "90.0", 11, "weak", "two bands begin at 90.0 %: they overlap"),
+        ("90", "0.1", 10, "small", "no band covers the results below 0.1 %"),
+        ("100.5", "0", 10, "good", "a band from 100.5 % can never be reached"),
+        ("90", "-1", 11, "weak", "match pattern"),
+    ],
+)
+def test_bands_cover_every_result_once(
+    tmp_path: Path, good: str, weak: str, line: int, row: str, message: str
+) -> None:
+    """Ruling 10: from 0 to 100 %, without gaps and overlaps."""
+    text = POLICY.replace('from: "90"', f'from: "{good}"').replace('from: "0"', f'from: "{weak}"')
+    with pytest.raises(CatalogueFaulty) as caught:
+        load_policy(written(tmp_path, text))
+    assert any(
+        (fault.line, fault.row) == (line, row) and message in fault.message for fault in caught.value.faults
+    ), caught.value.faults
+
+
+def test_two_bands_of_one_key_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(CatalogueFaulty, match="good appears 2 times"):
+        load_policy(written(tmp_path, POLICY.replace("key: weak", "key: good")))
 
 
 def test_the_sets_of_ca_mau_hold_what_their_decision_lists() -> None:
@@ -227,6 +262,26 @@ def test_the_sets_of_ca_mau_hold_what_their_decision_lists() -> None:
         ("6", "indicators", "11", "12"),
     ]
     assert differing["camau-2023-xa"] == [(None, "indicators", "40", "50")]
+
+
+def test_the_other_sets_hold_what_their_documents_list() -> None:
+    """Kon Tum 2024 gives no points (D-006); Lạc Đạo 2024 adds up; 11/2022 lists 985 of 1000 (D-008..D-010)."""
+    counted = {
+        key: (
+            one.out.counted.groups,
+            one.out.counted.indicators,
+            one.out.counted.nested_rows,
+            one.out.counted.points,
+            one.out.counted.listed_points,
+        )
+        for key, one in catalogue().sets.items()
+    }
+    assert counted["kontum-2024-tinh"] == (8, 95, 25, None, "0")
+    assert counted["lacdao-2024-xa"] == (8, 40, 0, "1000", "1000")
+    assert counted["unnamed-2022-huyen"] == (8, 64, 0, None, "985")
+    ranked = {key for key, one in catalogue().sets.items() if one.scored.is_ranked}
+    assert ranked == {"camau-2023-so", "camau-2023-huyen", "camau-2023-xa", "lacdao-2024-xa"}
+    assert all(difference.why for difference in catalogue().sets["unnamed-2022-huyen"].out.differences)
 
 
 def test_every_set_survives_being_stored_and_read_again() -> None:

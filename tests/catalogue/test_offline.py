@@ -12,6 +12,7 @@ import pytest
 from app.catalogue.files import catalogue
 from app.catalogue.offline import main, read_units
 from app.scoring.engine import ENGINE_VERSION
+from app.scoring.model import Peers
 
 COMMUNES = "camau-2023-xa"
 DEPARTMENTS = "camau-2023-so"
@@ -166,17 +167,24 @@ def test_a_number_json_allows_may_still_be_no_figure(number: str) -> None:
 def test_peers_and_unreviewed_units_are_taken_into_account(
     monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]
 ) -> None:
-    code = next(
-        row.code for row in catalogue().sets[DEPARTMENTS].scored.indicators if row.rule.kind == "peers"
+    code, variable = next(
+        (row.code, row.rule.variables[0].key)
+        for row in catalogue().sets[DEPARTMENTS].scored.indicators
+        if isinstance(row.rule, Peers)
     )
-    variable = catalogue().sets[DEPARTMENTS].scored.by_code[code].rule.variables[0].key
     units: list[dict[str, Any]] = [
         {"unit": key, "answers": {code: figures(**{variable: x})}} for key, x in (("a", 3), ("b", 9))
     ]
     units.append({"unit": "c", "answers": {code: figures(**{variable: 99})}, "reviewed": False})
     status, scored = run(monkeypatch, capsysbinary, json.dumps(units), DEPARTMENTS, "--lang", "en")
     assert status == 0
-    assert scored["peers"][code] == {"best": "9", "lowest": "3", "best_units": ["b"], "lowest_units": ["a"]}
+    assert scored["peers"][code] == {
+        "best": "9",
+        "lowest": "3",
+        "best_units": ["b"],
+        "lowest_units": ["a"],
+        "mean": None,
+    }
     assert [(row["unit"], row["points"]) for row in scored["units"]] == [
         ("b", "20"),
         ("a", "20/3"),
@@ -184,6 +192,31 @@ def test_peers_and_unreviewed_units_are_taken_into_account(
     ]
     line = next(line for line in scored["units"][1]["lines"] if line["code"] == code)
     assert line["explanation"].startswith(f"{variable} = 3, best = 9 ⇒ 3/9 × 20 ⇒ 6.67/20 points")
+
+
+def test_a_set_without_maxima_is_scored_into_shares(
+    monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """Ruling 6: Kon Tum's set is tracked, nobody is ranked."""
+    text = json.dumps({"tinh": {"1.2": {"checks": ["attends_all"]}, "6.14": {"note": "Đã làm"}}})
+    status, scored = run(monkeypatch, capsysbinary, text, "kontum-2024-tinh")
+    assert status == 0
+    (one,) = scored["units"]
+    assert [one[key] for key in ("points", "total", "maximum", "dti", "rank", "band")] == [None] * 6
+    lines = {line["code"]: line for line in one["lines"]}
+    assert (lines["1.2"]["share"], lines["1.2"]["points"], lines["1.2"]["shown"]) == ("1/2", None, "")
+    assert (lines["6.14"]["share"], lines["6.14"]["warnings"]) == (None, ["awaits_reviewer"])
+    assert {row["code"] for row in one["subtotals"]} >= {"5.12", "8.8", "8.8.1", "1", "8"}
+
+
+def test_points_of_a_row_without_a_maximum_are_refused() -> None:
+    index_set = catalogue().sets["kontum-2024-tinh"].scored
+    for points in ("0", "1"):
+        units, faults = read_units(
+            index_set, json.dumps({"u": {"answers": {}, "points": {"6.14": points}}}).encode()
+        )
+        assert units == []
+        assert [(fault["pointer"], fault["code"]) for fault in faults] == [("/points/6.14", "out_of_range")]
 
 
 def test_a_set_is_described_as_the_api_shows_it(

@@ -145,16 +145,21 @@ async def test_a_line_holds_what_was_scored(session: AsyncSession, as_user: LogI
     document: dict[str, Any] = json.loads(line.document)
     index_set = await scene.index_set_of(session, submission)
     stored, card = document["input"], document["scorecard"]
+    settled = stored["settled"]
     codes = [row.code for row in index_set.indicators]
-    assert stored["points"] == {"1.1": "7/3"}
-    assert stored["not_applicable"] == ["1.2"]
-    assert stored["answers"]["5.4"] == {"figures": {"a": 1, "b": 4, "infected": 1}}
+    assert settled["points"] == {"1.1": "7/3"}
+    assert settled["not_applicable"] == ["1.2"]
+    assert [one[1] for one in settled["decisions"]["1.1"]] == [{"points": "25/3"}, {"points": "7/3"}]
+    asked = [variable.key for variable in index_set.by_code["5.4"].rule.variables]
+    given = dict(zip(asked, settled["values"][codes.index("5.4")], strict=True))
+    assert given == {"a": 1, "b": 4, "infected": 1}
     assert stored["revision"] == {"number": 2, "content_hash": submission.content_hash}
-    assert card["points"][codes.index("1.1")] == "7/3"
-    assert card["points"][codes.index("1.2")] == "0"
-    whole = sum(row.max_points for row in index_set.indicators)
-    assert Fraction(line.maximum) == whole - index_set.by_code["1.2"].max_points
-    assert Fraction(line.total) == sum(map(Fraction, card["points"]))
+    assert (stored["ranked"], stored["reviewed"]) == (True, True)
+    assert card["points"][codes.index("1.1")] == 233  # 7/3 as people see it, in hundredths
+    assert card["points"][codes.index("1.2")] == 0
+    whole = sum((row.max_points or Fraction(0) for row in index_set.indicators), Fraction(0))
+    assert Fraction(line.maximum) == whole - (index_set.by_code["1.2"].max_points or 0)
+    assert abs(Fraction(line.total) - Fraction(sum(card["points"]), 100)) < len(codes) * Fraction(1, 200)
     assert Fraction(line.dti or 0) == Fraction(line.total) / Fraction(line.maximum) * 100
 
 
@@ -176,8 +181,13 @@ async def test_a_correction_is_a_new_version_and_needs_a_reason(
     before = (await reviewer.get(f"{scene.RESULTS}/{first['id']}")).json()
     assert (before["state"], before["superseded_by_id"]) == ("superseded", second.json()["id"])
     await scene.decide(session, submission, "1.1", AdjustmentKind.AS_DECLARED, {})
-    third = await scene.finalize(reviewer, scope, "kết luận đã được hủy bỏ")
-    assert third.json()["sha256"] == first["sha256"]
+    third = (await scene.finalize(reviewer, scope, "kết luận đã được hủy bỏ")).json()
+    totals = [
+        [(line.unit_id, line.total, line.rank) for line in (await lines_of(session, one["id"])).values()]
+        for one in (first, third)
+    ]
+    assert totals[0] == totals[1]
+    assert third["sha256"] != first["sha256"]  # what was decided meanwhile is not forgotten
 
 
 async def test_a_change_is_based_on_the_version_that_was_seen(session: AsyncSession, as_user: LogIn) -> None:

@@ -1,5 +1,6 @@
 """Self, appraised and final points side by side; the unit sees final ones only once they are published."""
 
+from fractions import Fraction
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -44,7 +45,7 @@ async def test_final_points_appear_to_the_unit_when_they_are_published(
     after = await points_of(unit, submission.id)
     assert (after["result_state"], after["rank"]) == ("published", 1)
     line = row(after, "1.1")
-    full = index_set.by_code["1.1"].max_points
+    full = index_set.by_code["1.1"].max_points or Fraction(0)
     assert line["self_points"]["exact"] == str(full)
     assert line["appraised_points"] == line["final_points"] == {"exact": "7/3", "shown": "2.33"}
     assert line["difference"]["exact"] == str(7 * full / (3 * full) - full)

@@ -53,9 +53,11 @@ async def test_notes_and_evidence_are_not_stored_and_claims_are(
     await scene.declare(session, submission, given)
     made = (await scene.finalize(await as_user("huyen-964.reviewer"), scope)).json()
     query = select(ResultLine.document).where(ResultLine.unit_id == submission.unit_id)
-    stored = json.loads((await session.scalars(query)).one())["input"]["answers"]
-    assert stored["1.1"] == {"choice": given["1.1"]["choice"]}
-    assert stored["1.2"] == {"not_applicable": True}
+    text = (await session.scalars(query)).one()
+    settled = json.loads(text)["input"]["settled"]
+    assert settled["values"][:2] == [given["1.1"]["choice"], None]
+    assert settled["claimed"] == ["1.2"]
+    assert "ghi chú" not in text and given["1.1"]["evidence"][0] not in text
     assert await rescore.differences(session, UUID(made["id"])) == []
 
 
@@ -66,7 +68,7 @@ async def test_notes_and_evidence_are_not_stored_and_claims_are(
         ("UPDATE result_line SET total = '1' WHERE rank = 1", "total is not reproduced"),
         ("UPDATE result_line SET unit_name = 'X' WHERE rank = 1", "unit_name is not reproduced"),
         (
-            "UPDATE result_line SET document = replace(document, '\"a\":67', '\"a\":99') WHERE rank = 1",
+            "UPDATE result_line SET document = replace(document, '[67,', '[99,') WHERE rank = 1",
             "document does not have its fingerprint",
         ),
         ("UPDATE result_line SET document = document || ' ' WHERE rank = 1", "document is not reproduced"),
@@ -101,8 +103,8 @@ async def test_a_line_altered_with_its_fingerprint_is_still_found(
     scope = await scene.passed_scope(session)
     made = (await scene.finalize(await as_user("huyen-964.reviewer"), scope)).json()
     query = select(ResultLine.document).where(ResultLine.rank == 2)
-    forged = (await session.scalars(query)).one().replace('"a":66', '"a":67')
-    line = retake(await basis(session, made["id"]), [json.loads(forged)]).lines[0]
+    forged = (await session.scalars(query)).one().replace("[66,", "[67,")
+    (line,) = retake(await basis(session, made["id"]), [json.loads(forged)])[1]
     values = {"document": line.document, "sha256": line.sha256, "total": line.total, "dti": line.dti}
     await session.execute(update(ResultLine).where(ResultLine.rank == 2).values(values))
     session.expunge_all()

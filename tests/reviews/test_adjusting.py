@@ -77,7 +77,7 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "an answer to as declared": (decision("1.1", "as_declared", choice="x"), "/choice", "not_of_this_kind"),
     "no points": (decision("1.4", "points"), "/points", "missing"),
-    "no answer": (decision("1.4", "answer"), "/choice", "missing"),
+    "no answer": (decision("1.4", "answer"), "/figures", "missing"),
     "no figures in the figures": (decision("1.4", "answer", figures={}), "/figures", ""),
     "only nulls": (decision("1.4", "answer", figures={"a": None, "b": None}), "/figures", ""),
     "no decision": (decision("1.4", "not_applicable"), "/accepted", "missing"),

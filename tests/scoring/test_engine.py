@@ -7,10 +7,10 @@ import pytest
 
 from app.scoring.engine import ENGINE_VERSION, Scores, UnitInput, score
 from app.scoring.exact import exact, shown
-from app.scoring.model import Band, IndexSet, Indicator, Option, Options, Peers, Policy, Ratio
+from app.scoring.model import Band, IndexSet, Indicator, Option, Options, Policy, Ratio
 from app.scoring.ranking import band_of, competition_ranks
 from tests.scoring import oracle
-from tests.scoring.examples import EXACT, YES_NO, counts, set_of, unit
+from tests.scoring.examples import EXACT, YES_NO, best_of, counts, set_of, unit
 
 A_OF_B = Ratio(counts("a", "b"), ("a",), ("b",))
 AVERAGE = Policy("average", not_applicable="peer_average")
@@ -137,7 +137,7 @@ def test_an_indicator_that_does_not_apply_leaves_the_maximum_of_that_unit() -> N
     assert [line.points, line.max_points] == [0, 0]
     assert line.warnings == ("not_applicable",)
     assert (
-        scores.card(3).lines[1].explanation
+        scores.card(3).lines[1].explanation.text
         == "không áp dụng, không tính vào điểm tối đa ⇒ 0/0 điểm (PL I, 1.2)"
     )
 
@@ -166,7 +166,7 @@ def test_a_unit_nothing_applies_to_has_neither_dti_nor_rank() -> None:
 
 def test_a_dossier_nobody_reviewed_is_ranked_at_zero_and_sets_no_best() -> None:
     """D-112, R-105."""
-    index_set = set_of(Peers(counts("x"), "x"))
+    index_set = set_of(best_of("x"))
     left = unit("left", {"1.1": {"figures": {"x": 90}}}, points={"1.1": Fraction(3)}, is_reviewed=False)
     scores = score(index_set, EXACT, [left, unit("a", {"1.1": {"figures": {"x": 9}}})])
     assert (scores.points(0), scores.points(1), scores.rank(0)) == (["0"], ["10"], 2)
@@ -179,7 +179,8 @@ def test_points_a_reviewer_set_replace_the_rule() -> None:
     assert scores.points(0) == ["7/2", "10"]
     assert [line.warnings for line in scores.card(0).lines] == [("set_by_reviewer",)] * 2
     assert (
-        scores.card(0, "en").lines[0].explanation == "points set by the reviewer ⇒ 3.5/10 points (PL I, 1.1)"
+        scores.card(0, "en").lines[0].explanation.text
+        == "points set by the reviewer ⇒ 3.5/10 points (PL I, 1.1)"
     )
 
 
@@ -199,7 +200,7 @@ def test_a_policy_may_round_each_indicator_once_and_add_the_rounded_points() -> 
 
 
 def test_a_unit_that_looks_at_itself_alone_sees_no_peers() -> None:
-    index_set = set_of(A_OF_B, Peers(counts("x"), "x"), Peers(counts("x"), "x"), A_OF_B)
+    index_set = set_of(A_OF_B, best_of("x"), best_of("x"), A_OF_B)
     answers = {"1.1": ratio(1, 2), "1.2": {"figures": {"x": 3}}, "1.3": {"figures": {"x": 3}}}
     me = unit("me", answers, points={"1.3": Fraction(4)}, not_applicable=frozenset({"1.4"}))
     scores = score(index_set, EXACT, [me], peers_known=False)
@@ -215,7 +216,7 @@ def test_a_unit_that_looks_at_itself_alone_sees_no_peers() -> None:
 
 
 def test_a_country_of_units_agrees_with_the_oracle_in_ranks_and_shown_totals() -> None:
-    index_set = set_of(A_OF_B, Options((Option("x", "x", Fraction(1, 3)),)), Peers(counts("x"), "x"))
+    index_set = set_of(A_OF_B, Options((Option("x", "x", Fraction(1, 3)),)), best_of("x"))
     units = [
         unit(
             f"u{n}",
@@ -229,7 +230,7 @@ def test_a_country_of_units_agrees_with_the_oracle_in_ranks_and_shown_totals() -
 
 
 def test_an_empty_list_of_units_can_be_scored() -> None:
-    assert score(set_of(A_OF_B, Peers(counts("x"), "x")), AVERAGE, []).peers["1.2"].best is None
+    assert score(set_of(A_OF_B, best_of("x")), AVERAGE, []).peers["1.2"].best is None
 
 
 def test_exact_text_has_no_length_limit() -> None:
@@ -269,25 +270,25 @@ def test_an_explanation_says_what_was_declared_what_follows_and_where_it_is_writ
     answers: dict[str, Any], vi: str, en: str | None
 ) -> None:
     at_80 = Ratio(counts("a", "b"), ("a",), ("b",), Fraction(4, 5))
-    index_set = set_of(YES_NO, at_80, Peers(counts("x"), "x"), max_points="20")
+    index_set = set_of(YES_NO, at_80, best_of("x"), max_points="20")
     units = [unit("u", answers), unit("best", {"1.3": {"figures": {"x": 8}}})]
     scores = score(index_set, EXACT, units)
     place = int(next(iter(answers), "1.1")[-1]) - 1
-    assert scores.card(0).lines[place].explanation == vi
-    assert en is None or scores.card(0, "en").lines[place].explanation == en
+    assert scores.card(0).lines[place].explanation.text == vi
+    assert en is None or scores.card(0, "en").lines[place].explanation.text == en
 
 
 def test_the_set_finds_its_indicators_by_code() -> None:
     index_set = set_of(YES_NO, A_OF_B)
     assert index_set.by_code["1.2"].rule is A_OF_B
     assert index_set == IndexSet("small", 1, "department", index_set.indicators)
-    assert isinstance(index_set.indicators[0], Indicator) and ENGINE_VERSION == "1"
+    assert isinstance(index_set.indicators[0], Indicator) and ENGINE_VERSION == "2"
     assert UnitInput("u", True, {}) == unit("u")
 
 
 def test_a_figure_replaced_by_points_is_nobodys_measure() -> None:
     """Thrown out by the reviewer, it must not go on pressing the others down."""
-    rule = Peers(counts("x"), "x")
+    rule = best_of("x")
     liar = UnitInput("liar", True, {"1.1": {"figures": {"x": 1000}}}, points={"1.1": Fraction(0)})
     honest = unit("honest", {"1.1": {"figures": {"x": 20}}})
     scores = score(set_of(rule), EXACT, [liar, honest])
@@ -310,4 +311,4 @@ def test_a_figure_replaced_by_points_is_nobodys_measure() -> None:
 def test_an_explanation_never_rounds_across_a_threshold(a: int, b: int, said: str) -> None:
     rule = Ratio(counts("a", "b"), ("a",), ("b",), Fraction(4, 5), None)
     scores = score(set_of(rule), EXACT, [unit("u", {"1.1": {"figures": {"a": a, "b": b}}})])
-    assert scores.card(0).lines[0].explanation.startswith(said)
+    assert scores.card(0).lines[0].explanation.text.startswith(said)

@@ -6,7 +6,7 @@ import pytest
 
 from app.scoring.engine import UnitInput, score
 from app.scoring.model import Option, Options, Peers, Ratio, Variable
-from tests.scoring.examples import EXACT, YES_NO, counts, set_of, unit
+from tests.scoring.examples import EXACT, YES_NO, best_of, counts, set_of, unit
 
 AT_80 = Ratio(counts("a", "b"), ("a",), ("b",), Fraction(4, 5))
 SUMS = Ratio(counts("a", "b", "c"), ("b", "c"), ("a",))
@@ -29,8 +29,8 @@ MONEY = Ratio((Variable("a", "", "amount"), Variable("b", "", "amount")), ("a",)
         (AT_80, {"figures": {"a": 40, "b": 100}}, "5", ()),
         (AT_80, {"figures": {"a": 79_999, "b": 100_000}}, "79999/8000", ()),
         (AT_80, {"figures": {"a": 80, "b": 100}}, "10", ()),
-        (AT_80, {"figures": {"a": 80_001, "b": 100_000}}, "10", ()),
-        (AT_80, {"figures": {"a": 100, "b": 100}}, "10", ()),
+        (AT_80, {"figures": {"a": 80_001, "b": 100_000}}, "10", ("ratio_above_full",)),
+        (AT_80, {"figures": {"a": 100, "b": 100}}, "10", ("ratio_above_full",)),
         (AT_80, {"figures": {"a": 101, "b": 100}}, "10", ("ratio_above_full",)),
         (AT_80, {"figures": {"a": 0, "b": 0}}, "0", ("zero_denominator",)),
         (AT_80, None, "0", ("no_answer",)),
@@ -79,7 +79,7 @@ def test_a_figure_is_measured_against_the_best_or_between_both_extremes(
         for n, figure in enumerate(figures)
     ]
     amount = (Variable("x", "", "amount"),)
-    index_set = set_of(Peers(amount, "x"), Peers(amount, "x", "min_max"))
+    index_set = set_of(Peers(amount, ("x",)), Peers(amount, ("x",), (), "min_max"))
     units = [
         unit(one.key, {code: one.answers["1.1"] for code in index_set.by_code if one.answers})
         for one in units
@@ -95,7 +95,7 @@ def _with_x(key: str, x: int, *, is_ranked: bool = True) -> UnitInput:
 
 
 def test_an_unranked_unit_is_measured_against_the_ranked_ones_and_does_not_set_the_best() -> None:
-    index_set = set_of(Peers(counts("x"), "x"), Peers(counts("x"), "x", "min_max"))
+    index_set = set_of(best_of("x"), best_of("x", "min_max"))
     units = [
         _with_x("a", 4),
         _with_x("b", 8),
@@ -110,13 +110,13 @@ def test_an_unranked_unit_is_measured_against_the_ranked_ones_and_does_not_set_t
 
 
 def test_all_peers_at_zero_leave_an_unranked_unit_at_zero_too() -> None:
-    index_set = set_of(Peers(counts("x"), "x"), Peers(counts("x"), "x", "min_max"))
+    index_set = set_of(best_of("x"), best_of("x", "min_max"))
     scores = score(index_set, EXACT, [_with_x("a", 0), _with_x("other", 9, is_ranked=False)])
     assert scores.points(1) == ["0", "0"]
 
 
 def test_without_ranked_units_there_is_no_best() -> None:
-    scores = score(set_of(Peers(counts("x"), "x")), EXACT, [_with_x("other", 9, is_ranked=False)])
+    scores = score(set_of(best_of("x")), EXACT, [_with_x("other", 9, is_ranked=False)])
     assert scores.points(0) == ["0"]
     assert scores.peers["1.1"].best is None
-    assert "không xác định" in scores.card(0).lines[0].explanation
+    assert "không xác định" in scores.card(0).lines[0].explanation.text
