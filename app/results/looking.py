@@ -1,5 +1,6 @@
 """Looking at results from several sides: a preview, one unit's scorecard, three kinds of points side by side."""
 
+import asyncio
 from collections import defaultdict
 from datetime import datetime
 from fractions import Fraction
@@ -8,8 +9,10 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.permissions import Principal
+from app.catalogue.queries import scoring_set, version_of
 from app.results import queries
 from app.results.models import Result
+from app.results.projection import projected
 from app.results.publication import line_out
 from app.results.schemas import (
     PointsLine,
@@ -17,6 +20,8 @@ from app.results.schemas import (
     PointsSideBySide,
     PreviewLine,
     PreviewOut,
+    ProjectedLine,
+    ProjectionOut,
     ReasonOut,
     UnitResultOut,
 )
@@ -66,6 +71,46 @@ async def unit_result(session: AsyncSession, result: Result, unit_id: UUID, lang
         number=result.number,
         unit=line_out(line, basis.policy.digits),
         scorecard=ScorecardOut.of(card, basis.policy.digits),
+    )
+
+
+async def projection(session: AsyncSession, result: Result, version: int) -> ProjectionOut:
+    """Return which ranks of a result would move under another version of its set, a draft included.
+
+    Raises: IndexSetNotFound.
+    """
+    basis = await queries.basis_of_result(session, result)
+    other = scoring_set((await version_of(session, basis.index_set.key, version)).row)
+    lines, documents = await queries.documents_of(session, result.id)
+    found = await asyncio.to_thread(projected, basis, other, documents)
+    scores, digits = found.scores, basis.policy.digits
+    shown_lines = []
+    for i, line in enumerate(lines):
+        rank, band = scores.rank(i), scores.band(i)
+        shown_lines.append(
+            ProjectedLine(
+                unit_id=line.unit_id,
+                unit_name=line.unit_name,
+                rank=line.rank,
+                rank_projected=rank,
+                moved=None if line.rank is None or rank is None else line.rank - rank,
+                dti_shown=None if line.dti is None else shown(Fraction(line.dti), digits),
+                dti_projected_shown=scores.shown_dti(i),
+                band=line.band,
+                band_projected=band.key if band else None,
+            )
+        )
+    shown_lines.sort(key=lambda one: (one.rank_projected is None, one.rank_projected, one.unit_name))
+    return ProjectionOut(
+        result_id=result.id,
+        index_set=basis.index_set.key,
+        version=basis.index_set.version,
+        version_projected=version,
+        carried=len(scores.index_set.indicators),
+        left_out=found.left_out,
+        gone=found.gone,
+        moved=sum(bool(one.moved) for one in shown_lines),
+        lines=shown_lines,
     )
 
 

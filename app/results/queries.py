@@ -186,6 +186,13 @@ async def lines_of(session: AsyncSession, result_id: UUID) -> Sequence[ResultLin
     return (await session.scalars(query)).all()
 
 
+async def documents_of(session: AsyncSession, result_id: UUID) -> tuple[Sequence[ResultLine], list[Document]]:
+    """Return the lines of a result by unit id, and what each was scored from."""
+    query = select(ResultLine).where(ResultLine.result_id == result_id).order_by(ResultLine.unit_id)
+    lines = (await session.scalars(query.options(undefer(ResultLine.document)))).all()
+    return lines, await asyncio.to_thread(lambda: [json.loads(line.document) for line in lines])
+
+
 async def line_of(session: AsyncSession, result_id: UUID, unit_id: UUID) -> tuple[ResultLine, Document]:
     """Return one unit's line and its document.
 

@@ -3,10 +3,11 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Response
+from fastapi import Query, Response
 
 from app.accounts.auth import Repeatable, Requires
 from app.accounts.permissions import Permission, Principal
+from app.catalogue.queries import IndexSetNotFound
 from app.core.http import (
     DbSession,
     IfMatch,
@@ -25,6 +26,7 @@ from app.results.schemas import (
     FinalizeIn,
     PointsSideBySide,
     PreviewOut,
+    ProjectionOut,
     PublishIn,
     ResultDetailOut,
     ResultOut,
@@ -35,6 +37,7 @@ from app.submissions.queries import ScopeNotFound, SubmissionNotFound, whole_sub
 CanRead = Annotated[Principal, Requires(Permission.RESULT_READ)]
 CanReadDossiers = Annotated[Principal, Requires(Permission.SUBMISSION_READ, Permission.RESULT_READ)]
 CanFinalize = Annotated[Principal, Requires(Permission.RESULT_FINALIZE)]
+CanProject = Annotated[Principal, Requires(Permission.CATALOGUE_MANAGE, Permission.RESULT_READ)]
 CanPublish = Annotated[Principal, Requires(Permission.RESULT_PUBLISH)]
 
 _TAG = "Kết quả · Results"
@@ -110,6 +113,22 @@ async def read_unit_result(
     """Show the points of one unit in a result with an explanation per indicator."""
     result = await queries.result_for(session, caller, result_id)
     return await looking.unit_result(session, result, unit_id, lang)
+
+
+@routes.get(
+    "/{result_id}/projection",
+    response_model=ProjectionOut,
+    responses=problems(queries.ResultNotFound, IndexSetNotFound),
+)
+async def project_result(
+    result_id: UUID,
+    version: Annotated[int, Query(ge=1, le=10_000, description="of the set the result was measured by")],
+    caller: CanProject,
+    session: DbSession,
+) -> ProjectionOut:
+    """Show which ranks would move under another version of the set, a draft included; nothing is kept."""
+    result = await queries.result_for(session, caller, result_id)
+    return await looking.projection(session, result, version)
 
 
 @routes.post(

@@ -1,6 +1,7 @@
 """Results as the API shows and takes them."""
 
 from datetime import date, datetime
+from enum import StrEnum
 from fractions import Fraction
 from typing import Annotated
 from uuid import UUID
@@ -136,6 +137,44 @@ class PreviewOut(Schema):
         description="units that nobody reviewed in time: 0 points by the policy, and a rank (D-112)"
     )
     units: list[PreviewLine]
+
+
+class LeftOut(StrEnum):
+    """Why a row of the other version is not scored."""
+
+    NEW = "new"
+    OTHER_ANSWERS = "other_answers"
+    NO_MAXIMUM = "no_maximum"
+
+
+class ProjectedLine(Schema):
+    """One unit now and under the other version; `moved` counts the places it would gain (+) or lose (-)."""
+
+    unit_id: UUID
+    unit_name: str
+    rank: int | None
+    rank_projected: int | None
+    moved: int | None = Field(description="null: the unit takes no rank")
+    dti_shown: str | None
+    dti_projected_shown: str | None
+    band: str | None
+    band_projected: str | None
+
+
+class ProjectionOut(Schema):
+    """A result under another version of its set: the same answers and decisions, by the rows they speak to."""
+
+    result_id: UUID
+    index_set: str
+    version: int
+    version_projected: int
+    carried: int = Field(description="rows that are scored")
+    left_out: dict[str, LeftOut] = Field(
+        description="rows of the other version that nobody's answers speak to, by code, and why"
+    )
+    gone: list[str] = Field(description="rows the other version does not have")
+    moved: int = Field(description="how many units would change their rank")
+    lines: list[ProjectedLine] = Field(description="in the projected order")
 
 
 class PointsOut(Schema):

@@ -95,6 +95,7 @@ ACCESS: dict[str, frozenset[Role]] = {
     "GET /api/v1/results": DOSSIER,
     "GET /api/v1/results/{result_id}": DOSSIER,
     "GET /api/v1/results/{result_id}/units/{unit_id}": DOSSIER,
+    "GET /api/v1/results/{result_id}/projection": ADMIN,
     "POST /api/v1/results/{result_id}/publish": LEADERS,
     "GET /api/v1/public/periods": PUBLIC,
     "GET /api/v1/public/results": PUBLIC,

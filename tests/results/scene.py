@@ -33,9 +33,9 @@ DECISION = {"decision_number": "12/QĐ-UBND", "decision_date": "2023-12-15", "si
 RESULTS, PUBLIC = "/api/v1/results", "/api/v1/public/results"
 
 
-async def open_year(session: AsyncSession) -> UUID:
-    """Open the year 2023 and return its period."""
-    body = PeriodIn(year=2023, guidance_on=START.date(), sets=SETS)
+async def open_year(session: AsyncSession, **chosen: Any) -> UUID:
+    """Open the year 2023, by another policy if one is chosen, and return its period."""
+    body = PeriodIn(year=2023, guidance_on=START.date(), **({"sets": SETS} | chosen))
     period = await prepare(session, body, by=SYSTEM, now=START)
     await session.flush()
     await open_period(session, period, by=SYSTEM, now=START)
