@@ -173,7 +173,7 @@ def _fault(found: CatalogueFault) -> Fault:
     """Say where a fault stands in the file, which people read by line and row, and programs by pointer."""
     line = (f"dòng {found.line}", f"line {found.line}") if found.line else ("tệp", "the file")
     row = (f", mục {found.row}", f", row {found.row}") if found.row else ("", "")
-    vi, en = (f"{of_line}{of_row}: {found.message}" for of_line, of_row in zip(line, row, strict=True))
+    vi, en = (f"{at}{of}: {what}" for at, of, what in zip(line, row, found.message, strict=True))
     return Fault(found.pointer, "faulty", vi, en)
 
 

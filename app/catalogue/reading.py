@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -25,6 +25,13 @@ _NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
+class Said(NamedTuple):
+    """A message in both languages."""
+
+    vi: str
+    en: str
+
+
 @dataclass(frozen=True, slots=True)
 class CatalogueFault:
     """One thing wrong in a catalogue file: which file, line and row (its code, or else its key), and what.
@@ -35,12 +42,12 @@ class CatalogueFault:
     file: str
     line: int | None
     row: str | None
-    message: str
+    message: Said
     pointer: str = ""
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}" if self.line else self.file
-        return f"{where}: {f'[{self.row}] ' if self.row else ''}{self.message}"
+        return f"{where}: {f'[{self.row}] ' if self.row else ''}{self.message.en}"
 
 
 class CatalogueFaulty(ValueError):
@@ -59,7 +66,7 @@ class YamlFile:
     root: yaml.Node
     content: Any
 
-    def fault(self, path: tuple[str | int, ...], message: str) -> CatalogueFault:
+    def fault(self, path: tuple[str | int, ...], message: Said) -> CatalogueFault:
         """Build the fault of the value at a path of keys and places; steps that are not there are skipped."""
         node, names, found, steps = self.root, [_names(self.root)], [], ""
         for step in path:
@@ -74,15 +81,15 @@ class YamlFile:
                 steps += f"/{step}"
             names.append(_names(node))
         row = next((name[kind] for kind in ("code", "key") for name in reversed(names) if kind in name), None)
-        where = ".".join(map(str, found))
-        said = f"{where}: {message}" if where else message
+        where = ".".join(map(str, found)) + ": " if found else ""
+        said = Said(where + message.vi, where + message.en)
         return CatalogueFault(self.name, node.start_mark.line + 1, row, said, steps)
 
-    def faulty(self, wrong: Sequence[tuple[tuple[str | int, ...], str]]) -> CatalogueFaulty:
+    def faulty(self, wrong: Sequence[tuple[tuple[str | int, ...], Said]]) -> CatalogueFaulty:
         """Build the refusal that lists everything wrong with the file; of a file without end, only how much more."""
         faults = [self.fault(path, message) for path, message in wrong[:MAX_FAULTS]]
-        if len(wrong) > MAX_FAULTS:
-            faults.append(self.fault((), f"{len(wrong) - MAX_FAULTS} more faults"))
+        if (more := len(wrong) - MAX_FAULTS) > 0:
+            faults.append(self.fault((), Said(f"còn {more} lỗi nữa", f"{more} more faults")))
         return CatalogueFaulty(faults)
 
 
@@ -97,7 +104,7 @@ def read(path: Path) -> YamlFile:
             raise _too_large(path.name)
         content = path.read_bytes()
     except OSError as error:
-        raise _faulty(path.name, None, str(error)) from None
+        raise _faulty(path.name, None, Said(f"không đọc được: {error}", str(error))) from None
     return parse(path.name, content)
 
 
@@ -114,13 +121,14 @@ def parse(name: str, content: bytes) -> YamlFile:
         _refuse_structure(name, text)
         root = yaml.compose(text, Loader=_Loader)
     except UnicodeDecodeError:
-        raise _faulty(name, None, "the file is not UTF-8") from None
+        raise _faulty(name, None, Said("không dùng mã UTF-8", "the file is not UTF-8")) from None
     except yaml.MarkedYAMLError as error:
-        raise _faulty(name, error.problem_mark, str(error.problem)) from None
+        raise _faulty(name, error.problem_mark, _no_yaml(error.problem)) from None
     except yaml.YAMLError as error:
-        raise _faulty(name, None, str(error)) from None
+        raise _faulty(name, None, _no_yaml(error)) from None
     if not isinstance(root, yaml.MappingNode):
-        raise _faulty(name, None, "the file holds no mapping")
+        message = Said("không gồm các cặp khóa: giá trị", "the file holds no mapping")
+        raise _faulty(name, None, message)
     return YamlFile(name, root, _content(name, root))
 
 
@@ -131,9 +139,9 @@ def _content(name: str, root: yaml.MappingNode) -> Any:
     try:
         return yaml.SafeLoader("").construct_document(root)
     except yaml.MarkedYAMLError as error:
-        raise _faulty(name, error.problem_mark, str(error.problem)) from None
+        raise _faulty(name, error.problem_mark, _no_yaml(error.problem)) from None
     except ValueError as error:  # a date such as 2023-13-01
-        raise _faulty(name, None, str(error)) from None
+        raise _faulty(name, None, Said(f"có giá trị không hợp lệ: {error}", str(error))) from None
 
 
 def _refuse_structure(name: str, text: str) -> None:
@@ -141,40 +149,44 @@ def _refuse_structure(name: str, text: str) -> None:
     depth = 0
     for event in yaml.parse(text, Loader=_Loader):
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise _faulty(name, event.start_mark, "anchors and aliases are not allowed")
+            message = Said("không được dùng neo (&) và bí danh (*)", "anchors and aliases are not allowed")
+            raise _faulty(name, event.start_mark, message)
         if tag := getattr(event, "tag", None):
-            raise _faulty(name, event.start_mark, f"the tag {tag} is not allowed")
+            message = Said(f"không được dùng thẻ {tag}", f"the tag {tag} is not allowed")
+            raise _faulty(name, event.start_mark, message)
         if "\0" in getattr(event, "value", ""):
-            raise _faulty(
-                name, event.start_mark, "the text holds the character U+0000, which cannot be stored"
-            )
+            vi = "văn bản có ký tự U+0000, không lưu được"
+            en = "the text holds the character U+0000, which cannot be stored"
+            raise _faulty(name, event.start_mark, Said(vi, en))
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH:
-            raise _faulty(name, event.start_mark, f"nested deeper than {MAX_DEPTH} levels")
+            message = Said(f"lồng nhau quá {MAX_DEPTH} cấp", f"nested deeper than {MAX_DEPTH} levels")
+            raise _faulty(name, event.start_mark, message)
 
 
-def _unfit(node: yaml.Node) -> Iterator[tuple[yaml.Node, str]]:
+def _unfit(node: yaml.Node) -> Iterator[tuple[yaml.Node, Said]]:
     """Find the keys that stand twice in one mapping (a plain reader would silently keep the last), and what no set
     needs and takes long to read or cannot be written: numbers such as 1:59:59…, mappings without end."""
     if isinstance(node, yaml.MappingNode):
         if len(node.value) > MAX_KEYS:
-            yield node, f"more than {MAX_KEYS} keys"
+            yield node, Said(f"có quá {MAX_KEYS} khóa", f"more than {MAX_KEYS} keys")
             return
         seen = set()
         for key, value in node.value:
             if isinstance(key, yaml.ScalarNode):
                 if key.value in seen:
-                    yield key, f"the key {key.value} is repeated"
+                    yield key, Said(f"khóa {key.value} bị lặp lại", f"the key {key.value} is repeated")
                 seen.add(key.value)
             if key.tag == _MERGE:
-                yield key, "merge keys are not allowed"
+                yield key, Said("không được dùng khóa gộp (<<)", "merge keys are not allowed")
             yield from _unfit(key)
             yield from _unfit(value)
     elif isinstance(node, yaml.SequenceNode):
         for child in node.value:
             yield from _unfit(child)
     elif node.tag in _NUMBERS and len(node.value) > MAX_DIGITS:
-        yield node, f"the number has more than {MAX_DIGITS} digits"
+        message = Said(f"số có quá {MAX_DIGITS} chữ số", f"the number has more than {MAX_DIGITS} digits")
+        yield node, message
 
 
 def _names(node: yaml.Node) -> dict[str, str]:
@@ -186,12 +198,18 @@ def _names(node: yaml.Node) -> dict[str, str]:
 
 
 def _too_large(name: str) -> CatalogueFaulty:
-    return _faulty(name, None, f"the file is larger than {MAX_BYTES} bytes")
+    message = Said(f"lớn hơn {MAX_BYTES} byte", f"the file is larger than {MAX_BYTES} bytes")
+    return _faulty(name, None, message)
 
 
-def _fault(name: str, mark: Any, message: str) -> CatalogueFault:
+def _no_yaml(problem: object) -> Said:
+    """Say what the YAML reader says, which it knows in English only."""
+    return Said(f"không phải YAML hợp lệ: {problem}", str(problem))
+
+
+def _fault(name: str, mark: Any, message: Said) -> CatalogueFault:
     return CatalogueFault(name, mark.line + 1 if mark else None, None, message)
 
 
-def _faulty(name: str, mark: Any, message: str) -> CatalogueFaulty:
+def _faulty(name: str, mark: Any, message: Said) -> CatalogueFaulty:
     return CatalogueFaulty([_fault(name, mark, message)])

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise
 
+from app.catalogue.reading import Said
 from app.catalogue.schemas import (
     ChecklistRule,
     Counted,
@@ -31,7 +32,7 @@ from app.catalogue.schemas import (
 from app.scoring.exact import plain
 
 Path = tuple[str | int, ...]
-Fault = tuple[Path, str]
+Fault = tuple[Path, Said]
 
 
 def faults_of_set(index_set: IndexSetFile) -> Iterator[Fault]:
@@ -41,7 +42,9 @@ def faults_of_set(index_set: IndexSetFile) -> Iterator[Fault]:
     yield from _twice(("contact_fields",), (row.key for row in index_set.contact_fields))
     yield from _twice(("groups",), (group.code for group in index_set.groups))
     if index_set.version > 1 and not index_set.changes:
-        yield ("changes",), f"version {index_set.version} does not say what changed since the one before"
+        vi = f"phiên bản {index_set.version} không nêu thay đổi gì so với phiên bản trước"
+        en = f"version {index_set.version} does not say what changed since the one before"
+        yield ("changes",), Said(vi, en)
     seen = {group.code for group in index_set.groups}
     for g, group in enumerate(index_set.groups):
         for i, row in enumerate(group.indicators):
@@ -55,12 +58,17 @@ def faults_of_policy(policy: PolicyFile) -> Iterator[Fault]:
     yield from _twice(("bands",), (band.key for band in policy.bands))
     starts = [Fraction(band.from_percent) for band in policy.bands]
     for i, start in enumerate(starts):
+        percent = policy.bands[i].from_percent
         if start > 100:
-            yield ("bands", i, "from"), f"a band from {policy.bands[i].from_percent} % can never be reached"
+            vi = f"không thể đạt mức xếp loại từ {percent} %"
+            yield ("bands", i, "from"), Said(vi, f"a band from {percent} % can never be reached")
         if start in starts[:i]:
-            yield ("bands", i, "from"), f"two bands begin at {policy.bands[i].from_percent} %: they overlap"
+            vi = f"hai mức xếp loại cùng bắt đầu từ {percent} %: chồng lên nhau"
+            yield ("bands", i, "from"), Said(vi, f"two bands begin at {percent} %: they overlap")
     if starts and min(starts) > 0:
-        yield ("bands",), f"no band covers the results below {plain(min(starts))} %"
+        lowest = plain(min(starts))
+        vi = f"không có mức xếp loại cho kết quả dưới {lowest} %"
+        yield ("bands",), Said(vi, f"no band covers the results below {lowest} %")
 
 
 def counted_in_set(index_set: IndexSetFile) -> Counted:
@@ -106,12 +114,13 @@ def all_rows(index_set: IndexSetFile) -> Iterator[IndicatorRow]:
 
 def _faults_of_row(path: Path, row: IndicatorRow, above: str, seen: set[str]) -> Iterator[Fault]:
     if row.code in seen:
-        yield path, f"the code {row.code} appears twice"
+        yield path, Said(f"mã {row.code} xuất hiện hai lần", f"the code {row.code} appears twice")
     seen.add(row.code)
     if not row.code.startswith(f"{above}."):
-        yield path, f"the code {row.code} does not belong to {above}"
+        vi, en = f"mã {row.code} không thuộc {above}", f"the code {row.code} does not belong to {above}"
+        yield path, Said(vi, en)
     if row.max_points is not None and not Fraction(row.max_points):
-        yield (*path, "max_points"), "the maximum is 0"
+        yield (*path, "max_points"), Said("điểm tối đa bằng 0", "the maximum is 0")
     yield from _faults_of_nesting(path, row)
     for rest, message in _faults_of_rule(row.rule):
         yield (*path, "rule", *rest), message
@@ -123,7 +132,8 @@ def _faults_of_nesting(path: Path, row: IndicatorRow) -> Iterator[Fault]:
     below = row.rows or []
     if isinstance(row.rule, SumRule):
         if not below:
-            yield (*path, "rule"), "there are no rows below to add up"
+            vi, en = "không có mục nào bên dưới để cộng", "there are no rows below to add up"
+            yield (*path, "rule"), Said(vi, en)
         for i, one in enumerate(below):
             yield from _misplaced((*path, "rows", i), one)
         maxima = [one.max_points for one in below if one.max_points is not None]
@@ -131,23 +141,30 @@ def _faults_of_nesting(path: Path, row: IndicatorRow) -> Iterator[Fault]:
             return
         total = sum(map(Fraction, maxima), Fraction(0))
         if len(maxima) < len(below) or row.max_points is None or Fraction(row.max_points) != total:
-            said = row.max_points or "no points"
-            yield (*path, "max_points"), f"the rows below add up to {plain(total)}, the row has {said}"
+            vi = f"các mục bên dưới cộng lại được {plain(total)}, mục này ghi {row.max_points or 'không có điểm'}"
+            en = f"the rows below add up to {plain(total)}, the row has {row.max_points or 'no points'}"
+            yield (*path, "max_points"), Said(vi, en)
         return
     known = [variable.key for variable in _variables_of(row.rule)]
     for i, one in enumerate(below):
         if not isinstance(one.rule, FigureRule):
-            yield (*path, "rows", i, "rule"), "a row below a row with a rule must be a figure of that rule"
+            vi = "mục nằm dưới một mục có quy tắc phải là số liệu (figure) của quy tắc đó"
+            en = "a row below a row with a rule must be a figure of that rule"
+            yield (*path, "rows", i, "rule"), Said(vi, en)
         elif one.max_points is not None:
-            yield (*path, "rows", i, "max_points"), "a figure has no points of its own"
+            vi, en = "mục số liệu (figure) không có điểm riêng", "a figure has no points of its own"
+            yield (*path, "rows", i, "max_points"), Said(vi, en)
         elif one.rule.variable not in known:
-            message = f"the rule of {row.code} has no variable {one.rule.variable}"
-            yield (*path, "rows", i, "rule", "variable"), message
+            vi = f"quy tắc của {row.code} không có số liệu {one.rule.variable}"
+            en = f"the rule of {row.code} has no variable {one.rule.variable}"
+            yield (*path, "rows", i, "rule", "variable"), Said(vi, en)
 
 
 def _misplaced(path: Path, row: IndicatorRow) -> Iterator[Fault]:
     if isinstance(row.rule, FigureRule):
-        yield (*path, "rule"), "a figure row must stand below the row whose rule asks for the figure"
+        vi = "mục số liệu (figure) phải nằm dưới mục có quy tắc cần số liệu đó"
+        en = "a figure row must stand below the row whose rule asks for the figure"
+        yield (*path, "rule"), Said(vi, en)
 
 
 def _faults_of_points(index_set: IndexSetFile) -> Iterator[Fault]:
@@ -167,9 +184,12 @@ def _unexplained(path: Path, declared: Declared, counted: Counted) -> Iterator[F
     if declared.what != "points" or declared.differs:
         return
     if Fraction(declared.value) != Fraction(counted.listed_points) or counted.points is None:
-        message = f"{declared.value} points are declared, the rows add up to {counted.listed_points}"
-        message += "" if counted.points else ", and some have no points"
-        yield path, f"{message}; `differs` must say why, if the document itself has it so"
+        vi = f"văn bản nêu {declared.value} điểm, các mục cộng lại được {counted.listed_points}"
+        en = f"{declared.value} points are declared, the rows add up to {counted.listed_points}"
+        if not counted.points:
+            vi, en = f"{vi}, và có mục không có điểm", f"{en}, and some have no points"
+        vi = f"{vi}; nếu chính văn bản ghi như vậy thì `differs` phải nêu lý do"
+        yield path, Said(vi, f"{en}; `differs` must say why, if the document itself has it so")
 
 
 # --- rules --------------------------------------------------------------------------------------------------
@@ -181,10 +201,13 @@ def _faults_of_rule(rule: RuleRow) -> Iterator[Fault]:
         case OptionsRule():
             yield from _faults_of_options("options", rule.options)
             if not any(Fraction(option.share) for option in rule.options):
-                yield ("options",), "no option earns anything"
+                yield ("options",), Said("không lựa chọn nào được điểm", "no option earns anything")
         case CountRule():
             if not Fraction(rule.points_each):
-                yield ("points_each",), "what is counted earns nothing"
+                yield (
+                    ("points_each",),
+                    Said("đếm được bao nhiêu cũng 0 điểm", "what is counted earns nothing"),
+                )
         case ChecklistRule():
             yield from _faults_of_options("items", rule.items)
             yield from _not_whole("items", (item.share for item in rule.items))
@@ -206,38 +229,48 @@ def _faults_of_options(field: str, rows: Sequence[OptionRow]) -> Iterator[Fault]
     yield from _twice((field,), (row.key for row in rows))
     for i, row in enumerate(rows):
         if Fraction(row.share) > 1:
-            yield (field, i, "share"), f"the share {row.share} of {row.key} is above 1"
+            vi = f"phần điểm {row.share} của {row.key} lớn hơn 1"
+            yield (field, i, "share"), Said(vi, f"the share {row.share} of {row.key} is above 1")
 
 
 def _not_whole(field: str, shares: Iterable[str]) -> Iterator[Fault]:
     total = sum(map(Fraction, shares), Fraction(0))
     if total != 1:
-        yield (field,), f"the shares add up to {plain(total)}, not to 1"
+        vi = f"các phần điểm cộng lại được {plain(total)}, không phải 1"
+        yield (field,), Said(vi, f"the shares add up to {plain(total)}, not to 1")
 
 
 def _faults_of_ratio(rule: RatioRule) -> Iterator[Fault]:
     if not Fraction(rule.full_mark):
-        yield ("full_mark",), "the full mark is 0"
+        yield ("full_mark",), Said("mốc đạt điểm tối đa bằng 0", "the full mark is 0")
     if rule.floor is not None and not Fraction(rule.floor):
-        yield ("floor",), "nothing lies below a floor of 0"
+        yield ("floor",), Said("không có gì dưới mức sàn 0", "nothing lies below a floor of 0")
     if rule.floor is not None and Fraction(rule.floor) > Fraction(rule.full_mark):
-        yield ("floor",), f"the floor {rule.floor} lies above the full mark {rule.full_mark}"
+        vi = f"mức sàn {rule.floor} cao hơn mốc đạt điểm tối đa {rule.full_mark}"
+        yield ("floor",), Said(vi, f"the floor {rule.floor} lies above the full mark {rule.full_mark}")
 
 
 def _faults_of_tiers(tiers: Sequence[TierRow]) -> Iterator[Fault]:
     """Refuse tiers that overlap, leave a gap or give less for more."""
     for i, (tier, below) in enumerate(pairwise(tiers), 1):
         if Fraction(below.from_value) == Fraction(tier.from_value):
-            yield ("tiers", i, "from"), f"two tiers begin at {tier.from_value}: they overlap"
+            vi = f"hai mức cùng bắt đầu từ {tier.from_value}: chồng lên nhau"
+            yield ("tiers", i, "from"), Said(vi, f"two tiers begin at {tier.from_value}: they overlap")
         elif Fraction(below.from_value) > Fraction(tier.from_value):
-            yield ("tiers", i, "from"), "tiers must go down from the highest one"
+            vi, en = "các mức phải xếp từ cao xuống thấp", "tiers must go down from the highest one"
+            yield ("tiers", i, "from"), Said(vi, en)
         if Fraction(below.share) > Fraction(tier.share):
-            yield ("tiers", i, "share"), f"the tier from {below.from_value} earns more than the one above it"
+            vi = f"mức từ {below.from_value} được nhiều điểm hơn mức trên nó"
+            en = f"the tier from {below.from_value} earns more than the one above it"
+            yield ("tiers", i, "share"), Said(vi, en)
     for i, tier in enumerate(tiers):
         if Fraction(tier.share) > 1:
-            yield ("tiers", i, "share"), f"the share {tier.share} is above 1"
+            vi, en = f"phần điểm {tier.share} lớn hơn 1", f"the share {tier.share} is above 1"
+            yield ("tiers", i, "share"), Said(vi, en)
     if Fraction(tiers[-1].from_value):
-        yield ("tiers",), f"no tier covers what lies below {tiers[-1].from_value}: there is a gap"
+        lowest = tiers[-1].from_value
+        vi = f"không có mức nào cho giá trị dưới {lowest}: còn khoảng trống"
+        yield ("tiers",), Said(vi, f"no tier covers what lies below {lowest}: there is a gap")
 
 
 def _faults_of_variables(rule: RuleRow) -> Iterator[Fault]:
@@ -250,20 +283,27 @@ def _faults_of_variables(rule: RuleRow) -> Iterator[Fault]:
         yield from _twice(("numerator",), rule.numerator or [])
         yield from _twice(("denominator",), rule.denominator or [])
     if isinstance(rule, Measured) and (rule.variable is None) == (rule.numerator is None):
-        yield (), "what is measured must be either one variable or a numerator with a denominator"
+        vi = "phải đo bằng một số liệu (variable), hoặc bằng tử số (numerator) cùng mẫu số (denominator)"
+        en = "what is measured must be either one variable or a numerator with a denominator"
+        yield (), Said(vi, en)
     elif isinstance(rule, Measured) and (rule.numerator is None) != (rule.denominator is None):
-        yield (), "a numerator needs a denominator"
+        yield (), Said("tử số phải đi cùng mẫu số", "a numerator needs a denominator")
     for field, key in used:
         if key not in numbers:
-            yield (field,), f"the {field} names the unknown variable {key}"
+            vi = f"{field} nêu số liệu {key} không có trong variables"
+            yield (field,), Said(vi, f"the {field} names the unknown variable {key}")
         elif (numbers[key] == "yes_no") != (field == "requires"):
-            expected = "a yes_no" if field == "requires" else "a count or an amount"
-            yield (field,), f"the variable {key} of the {field} must be {expected}"
+            vi, en = "count hoặc amount", "a count or an amount"
+            if field == "requires":
+                vi, en = "yes_no", "a yes_no"
+            vi = f"số liệu {key} ở {field} phải thuộc loại {vi}"
+            yield (field,), Said(vi, f"the variable {key} of the {field} must be {en}")
     if isinstance(rule, ManualRule):
         return
     for i, variable in enumerate(variables):
         if variable.key not in (name for _, name in used):
-            yield ("variables", i), f"the variable {variable.key} is not used"
+            vi = f"số liệu {variable.key} không được dùng"
+            yield ("variables", i), Said(vi, f"the variable {variable.key} is not used")
 
 
 def _variables_of(rule: RuleRow) -> list[VariableRow]:
@@ -328,4 +368,4 @@ def _differing(group: str | None, declared: Iterable[Declared], counted: Counted
 def _twice(path: Path, names: Iterable[str]) -> Iterator[Fault]:
     for name, times in Counter(names).items():
         if times > 1:
-            yield path, f"{name} appears {times} times"
+            yield path, Said(f"{name} xuất hiện {times} lần", f"{name} appears {times} times")

@@ -58,11 +58,26 @@ def extremes_of(
     index_set: IndexSet, policy: Policy, units: Sequence[UnitInput], columns: Sequence[Column]
 ) -> dict[str, PeerFacts]:
     """Find what every peers indicator is measured against: the peers that declared a value (ruling 4)."""
-    return {
-        row.code: _extremes(row.code, row.rule, policy, units, column)
+    measured = [
+        (row.code, row.rule, column)
         for row, column in zip(index_set.indicators, columns, strict=True)
         if isinstance(row.rule, Peers)
-    }
+    ]
+    if not measured:
+        return {}
+    peers = [i for i, unit in enumerate(units) if is_peer(unit)]
+    # What the reviewer replaced by points is nobody's measure, least of all when he threw it out.
+    outside: dict[str, set[int]] = {code: set() for code, _, _ in measured}
+    for i, unit in enumerate(units):
+        unproved = unit.without_evidence if policy.missing_evidence == "zero" else ()
+        for code in (*unit.points, *unit.not_applicable, *unproved):
+            if code in outside:
+                outside[code].add(i)
+    found = {}
+    for code, rule, column in measured:
+        given = [i for i in peers if column[i] is not None and i not in outside[code]]
+        found[code] = _extremes(rule, [units[i].key for i in given], [column[i] for i in given])
+    return found
 
 
 def with_means(
@@ -128,22 +143,9 @@ def _decided(indicator: Indicator, points: Fraction) -> Pair:
     return points.numerator * maximum.denominator, points.denominator * maximum.numerator
 
 
-def _extremes(
-    code: str, rule: Peers, policy: Policy, units: Sequence[UnitInput], column: Column
-) -> PeerFacts:
-    given = [
-        (unit.key, value)
-        for unit, value in zip(units, column, strict=True)
-        # What the reviewer replaced by points is nobody's measure, least of all when he threw it out.
-        if value is not None
-        and unit.is_ranked
-        and unit.is_reviewed
-        and code not in unit.not_applicable
-        and code not in unit.points
-        and not (code in unit.without_evidence and earns_nothing(policy, unit, code))
-    ]
-    quotients = quotients_of(rule, [value for _, value in given])
-    declared = [(key, pair) for (key, _), pair in zip(given, quotients, strict=True) if pair[1]]
+def _extremes(rule: Peers, keys: Sequence[str], values: Column) -> PeerFacts:
+    pairs = zip(keys, quotients_of(rule, values), strict=True)
+    declared = [(key, pair) for key, pair in pairs if pair[1]]
     if not declared:
         return PeerFacts()
     # Only those that look alike in whole billionths, rounded down, are compared exactly.

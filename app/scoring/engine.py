@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from math import ceil
+from operator import mul
 from typing import Any
 
 from app.scoring.cells import earns_nothing, extremes_of, settled, shares_in, sum_of, with_means
@@ -151,10 +152,9 @@ class Scores:
         """Give the points per indicator as people see them ("8.33"); None while pending."""
         return self._written(i, [decimal(units, self.policy.digits) for units in self.rounded_points(i)])
 
-    def rounded_points(self, i: int) -> list[int]:
+    def rounded_points(self, i: int) -> tuple[int, ...]:
         """Give the points per indicator half up, as counts of 10**-digits; 0 while pending."""
-        half = 1 << (_GRAIN_BITS - 1)
-        return [(column[i] + half) >> _GRAIN_BITS for column in self._points]
+        return self._rounded[i]
 
     def shown_total(self, i: int) -> str | None:
         """Give the points of a unit as people see them: "312.50"."""
@@ -226,6 +226,17 @@ class Scores:
         return tuple(found)
 
     @cached_property
+    def _rounded(self) -> list[tuple[int, ...]]:
+        """Round all cells, a column at a time."""
+        half = 1 << (_GRAIN_BITS - 1)
+        return [
+            *zip(
+                *([(grains + half) >> _GRAIN_BITS for grains in column] for column in self._points),
+                strict=True,
+            )
+        ]
+
+    @cached_property
     def _gains(self) -> list[Pair]:
         """Give the maxima as pairs, 0 where there is none."""
         return [(row.max_points or Fraction(0)).as_integer_ratio() for row in self.index_set.indicators]
@@ -245,10 +256,9 @@ class Scores:
     def _total(self, i: int) -> Fraction:
         """Add the exact points of a unit, once."""
         if i not in self._exact_totals:
-            cells = [column[i] for column in self._shares]
-            tops = [top * gain for (top, _), (gain, _) in zip(cells, self._gains, strict=True)]
-            bottoms = [bottom * whole for (_, bottom), (_, whole) in zip(cells, self._gains, strict=True)]
-            self._exact_totals[i] = sum_of(tops, bottoms)
+            tops, bottoms = zip(*[column[i] for column in self._shares], strict=True)
+            gains, wholes = zip(*self._gains, strict=True)
+            self._exact_totals[i] = sum_of([*map(mul, tops, gains)], [*map(mul, bottoms, wholes)])
         return self._exact_totals[i]
 
     def _maxima_of_units(self) -> list[Fraction]:

@@ -47,7 +47,7 @@ RUNS = 5
 # that is all or nothing; a capped count; a ratio against the best. 6.14 (points of the reviewer) is one row more.
 FROM_KON_TUM = ("1.5", "3.5", "3.6", "4.5", "5.12.1", "5.12.2", "6.1", "6.3", "6.8", "6.21")
 
-Cells = list[list[int]]  # whole hundredths by unit and indicator
+Cells = list[Sequence[int]]  # whole hundredths by unit and indicator
 Placed = tuple[Cells, list[str | None], list[str | None], list[int | None], list[str | None]]
 _T = TypeVar("_T")
 
@@ -172,7 +172,7 @@ def _by_fraction(index_set: IndexSet, policy: Policy, units: list[UnitInput]) ->
 
 
 def _cells(expected: list[Truth]) -> Cells:
-    return [[int(half_up(points, 2) * 100) for points, _ in one.cells] for one in expected]
+    return [tuple(int(half_up(points, 2) * 100) for points, _ in one.cells) for one in expected]
 
 
 def _placed(expected: list[Truth], policy: Policy) -> list[list[Any]]:

@@ -12,6 +12,7 @@ from app.catalogue.reading import CatalogueFault, CatalogueFaulty
 from app.catalogue.schemas import Difference, IndexSetFile, PolicyFile
 from app.catalogue.scored import scored_set
 from app.scoring.model import Option, Options, Peers, Ratio, Variable
+from tests.catalogue.languages import require_both
 
 SMALL = (Path(__file__).parent / "small.yaml").read_text(encoding="utf-8")
 POLICY = """\
@@ -46,6 +47,7 @@ def changed(old: str, new: str) -> str:
 def faults(path: Path) -> list[CatalogueFault]:
     with pytest.raises(CatalogueFaulty) as caught:
         load_set(path)
+    require_both(caught.value.faults)
     return caught.value.faults
 
 
@@ -148,7 +150,7 @@ def test_a_fault_names_the_file_the_row_and_what_is_wrong(
     tmp_path: Path, old: str, new: str, row: str | None, message: str
 ) -> None:
     found = faults(written(tmp_path, changed(old, new)))
-    assert any(fault.row == row and message in fault.message for fault in found), found
+    assert any(fault.row == row and message in fault.message.en for fault in found), found
     assert {fault.file for fault in found} == {"small.yaml"}
 
 
@@ -180,11 +182,11 @@ def test_what_is_no_catalogue_file_is_refused(tmp_path: Path, content: bytes, me
     path = tmp_path / "small.yaml"
     path.write_bytes(content)
     (fault,) = faults(path)
-    assert message in fault.message
+    assert message in fault.message.en
 
 
 def test_a_file_that_is_not_there_is_a_fault(tmp_path: Path) -> None:
-    assert "No such file" in faults(tmp_path / "none.yaml")[0].message
+    assert "No such file" in faults(tmp_path / "none.yaml")[0].message.en
 
 
 def test_a_policy_is_read_into_what_is_applied(tmp_path: Path) -> None:
@@ -232,8 +234,10 @@ def test_bands_cover_every_result_once(
     text = POLICY.replace('from: "90"', f'from: "{good}"').replace('from: "0"', f'from: "{weak}"')
     with pytest.raises(CatalogueFaulty) as caught:
         load_policy(written(tmp_path, text))
+    require_both(caught.value.faults)
     assert any(
-        (fault.line, fault.row) == (line, row) and message in fault.message for fault in caught.value.faults
+        (fault.line, fault.row) == (line, row) and message in fault.message.en
+        for fault in caught.value.faults
     ), caught.value.faults
 
 

@@ -23,11 +23,14 @@ async def everything(session: AsyncSession) -> dict[str, list[str]]:
     return {table: found for table, found in rows.items() if table != "idempotency_record"}
 
 
-async def refused(log_in: LogIn, session: AsyncSession, text: str | bytes) -> list[dict[str, str]]:
+async def refused(
+    log_in: LogIn, session: AsyncSession, text: str | bytes, language: str = "en"
+) -> list[dict[str, str]]:
     """Import a file that is refused, dry or not, without a trace; return its faults."""
     admin = await log_in("admin")
     before = await everything(session)
-    dry, real = [await send(admin, text, dry_run=dry_run) for dry_run in (True, False)]
+    headers = {"Accept-Language": language}
+    dry, real = [await send(admin, text, dry_run=dry_run, headers=headers) for dry_run in (True, False)]
     assert [dry.status_code, dry.json()["code"]] == [422, "index_set_faulty"], dry.text
     assert dry.json()["errors"] == real.json()["errors"]
     assert await everything(session) == before
@@ -112,13 +115,44 @@ async def test_what_is_imported_is_a_draft_with_a_trail(as_user: LogIn, session:
 async def test_a_fault_is_told_with_its_line_its_row_and_a_pointer(
     as_user: LogIn, session: AsyncSession, old: str, new: str, pointer: str, where: str, message: str
 ) -> None:
-    admin = await as_user("admin")
-    text = changed(FIRST, (old, new))
-    await refused(as_user, session, text)
-    english = (await send(admin, text, headers={"Accept-Language": "en"})).json()["errors"]
+    english = await refused(as_user, session, changed(FIRST, (old, new)))
     told = [fault for fault in english if message in fault["message"]]
     assert told and told[0]["pointer"] == pointer, english
     assert told[0]["message"].startswith(where), english
+
+
+@pytest.mark.parametrize(
+    ("replacement", "vi", "en"),
+    [
+        (
+            ('code: "1.1"', 'code: "2.1"'),
+            "dòng 20, mục 2.1: groups.indicators: mã 2.1 không thuộc 1",
+            "line 20, row 2.1: groups.indicators: the code 2.1 does not belong to 1",
+        ),
+        (
+            ("        line: 4\n", ""),
+            "dòng 20, mục 1.1: groups.indicators.line: thiếu trường bắt buộc",
+            "line 20, row 1.1: groups.indicators.line: Field required",
+        ),
+        (
+            ("notes: []", "notes: []\nnotes: []"),
+            "dòng 10: khóa notes bị lặp lại",
+            "line 10: the key notes is repeated",
+        ),
+        (
+            ("2024-01-15", "2024-13-15"),
+            "tệp: có giá trị không hợp lệ: month must be in 1..12",
+            "the file: month must be in 1..12",
+        ),
+    ],
+    ids=["of the rules", "of the shape", "of the YAML", "of the file"],
+)
+async def test_a_fault_is_told_in_the_language_of_the_caller(
+    as_user: LogIn, session: AsyncSession, replacement: tuple[str, str], vi: str, en: str
+) -> None:
+    text = changed(FIRST, replacement)
+    for language, said in (("vi", vi), ("en", en), ("fr", vi)):
+        assert [fault["message"] for fault in await refused(as_user, session, text, language)] == [said]
 
 
 TIERS = """kind: tiers
@@ -157,7 +191,7 @@ async def test_a_code_that_stands_twice_is_a_fault_of_the_second_row(
     text = FIRST + FIRST[FIRST.index('      - code: "1.1"') :]
     faults = await refused(as_user, session, text)
     assert [(fault["pointer"], fault["message"]) for fault in faults if "twice" in fault["message"]] == [
-        ("/groups/0/indicators/1", "dòng 33, mục 1.1: groups.indicators: the code 1.1 appears twice")
+        ("/groups/0/indicators/1", "line 33, row 1.1: groups.indicators: the code 1.1 appears twice")
     ]
 
 
@@ -226,7 +260,7 @@ async def test_a_file_is_judged_against_the_version_before(
 async def test_a_new_set_begins_with_version_1_and_a_known_kind_of_unit(
     as_user: LogIn, session: AsyncSession
 ) -> None:
-    faults = await refused(as_user, session, changed(next_version(2), ("commune", "village")))
+    faults = await refused(as_user, session, changed(next_version(2), ("commune", "village")), "vi")
     assert [fault["code"] for fault in faults] == ["version_not_next", "unknown_unit_kind"]
     assert faults[0]["message"] == "phiên bản tiếp theo phải là 1"
 

@@ -8,6 +8,7 @@ import pytest
 from app.catalogue.files import LoadedSet, load_set, parse_set
 from app.catalogue.reading import MAX_BYTES, CatalogueFault, CatalogueFaulty
 from app.scoring import model
+from tests.catalogue.languages import require_both
 
 KINDS = (Path(__file__).parent / "kinds.yaml").read_text(encoding="utf-8")
 
@@ -26,15 +27,17 @@ def loaded(text: str) -> LoadedSet:
 
 
 def faults(content: bytes) -> list[CatalogueFault]:
+    """Return what is wrong with a file; whatever it is, it is said in both languages."""
     with pytest.raises(CatalogueFaulty) as caught:
         parse_set("kinds.yaml", content)
+    require_both(caught.value.faults)
     return caught.value.faults
 
 
 def refuse(old: str, new: str, line: int, row: str, message: str) -> None:
     """Expect a fault in this line of the changed file, of this row, with this reason."""
     found = faults(changed((old, new)).encode())
-    assert any((one.line, one.row) == (line, row) and message in one.message for one in found), found
+    assert any((one.line, one.row) == (line, row) and message in one.message.en for one in found), found
     assert {one.file for one in found} == {"kinds.yaml"}
 
 
@@ -154,13 +157,13 @@ def test_a_row_without_maximum_makes_a_set_that_is_tracked_and_not_ranked() -> N
 
 def test_a_row_below_without_points_is_no_row_of_0_points() -> None:
     text = changed(('max_points: "5"', 'max_points: "2.5"'), ('            max_points: "2.50"\n', ""))
-    assert ("1.9", True) in [(one.row, "add up to 2.5" in one.message) for one in faults(text.encode())]
+    assert ("1.9", True) in [(one.row, "add up to 2.5" in one.message.en) for one in faults(text.encode())]
 
 
 def test_a_total_cannot_hold_where_a_row_has_no_points() -> None:
     text = changed(('        max_points: "15"\n', ""), ('value: "100"', 'value: "85"'))
     (fault,) = faults(text.encode())
-    assert (fault.line, fault.row) == (8, "kinds") and "`differs` must say why" in fault.message
+    assert (fault.line, fault.row) == (8, "kinds") and "`differs` must say why" in fault.message.en
 
 
 def test_counts_of_rows_that_differ_are_shown_and_no_fault() -> None:
@@ -490,7 +493,7 @@ def test_a_rule_of_no_use_in_its_place_is_refused(
 @pytest.mark.parametrize("changes", ["", "changes: []\n", "changes: null\n"])
 def test_a_second_version_says_what_changed(changes: str) -> None:
     (fault,) = faults(changed(('changes: ["Thêm 1.9"]\n', changes)).encode())
-    assert fault.row == "kinds" and "version 2 does not say what changed" in fault.message
+    assert fault.row == "kinds" and "version 2 does not say what changed" in fault.message.en
 
 
 @pytest.mark.parametrize(
@@ -521,7 +524,7 @@ def test_yaml_that_can_hide_what_is_read_is_refused(
     old: str, new: str, line: int | None, message: str
 ) -> None:
     found = faults(changed((old, new)).encode())
-    assert any(one.line == line and message in one.message for one in found), found
+    assert any(one.line == line and message in one.message.en for one in found), found
 
 
 @pytest.mark.parametrize(
@@ -547,7 +550,7 @@ def test_yaml_that_can_hide_what_is_read_is_refused(
 def test_what_is_no_catalogue_file_is_refused(content: bytes, message: str) -> None:
     (fault,) = faults(content)
     assert (fault.file, fault.row) == ("kinds.yaml", None)
-    assert message in fault.message
+    assert message in fault.message.en
 
 
 def test_a_file_of_50_mb_is_refused_unread(tmp_path: Path) -> None:
@@ -566,7 +569,7 @@ def test_all_faults_of_a_file_are_named_at_once() -> None:
         ('{from: "0.5"', '{from: "0.95"'),
         ("key: phone", "key: email"),
     )
-    assert [(fault.row, fault.message.split(": ", 1)[1]) for fault in faults(text.encode())] == [
+    assert [(fault.row, fault.message.en.split(": ", 1)[1]) for fault in faults(text.encode())] == [
         ("kinds", "email appears 2 times"),
         ("1.3", "the numerator names the unknown variable done"),
         ("1.3", "the variable made is not used"),
@@ -575,3 +578,40 @@ def test_all_faults_of_a_file_are_named_at_once() -> None:
         ("1.4", "tiers must go down from the highest one"),
         ("2.6", "the code 2.6 does not belong to 1"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("        line: 12\n", "", "thiếu trường bắt buộc"),
+        ("notes: []", "notes: []\nowner: x", "trường không được phép"),
+        ("notes: []", "notes: []\n2: x", "khóa phải là chuỗi ký tự"),
+        ('{vi: "Mọi loại quy tắc", en: "Every kind of rule"}', "x", "phải gồm các cặp khóa: giá trị"),
+        ("rule: {kind: sum}", "rule: 5", "phải gồm các cặp khóa: giá trị"),
+        ("notes: []", "notes: x", "phải là danh sách"),
+        ("numerator: [made]", "numerator: []", "tối thiểu 1 phần tử"),
+        ("            - {key: models", "            - {}\n            - {key: models", "tối đa 1 phần tử"),
+        ('max_points: "15"', "max_points: 15", "phải là chuỗi ký tự, đặt trong dấu nháy"),
+        ('name: "Đếm"', 'name: ""', "tối thiểu 1 ký tự"),
+        ("key: kinds", "key: " + "k" * 65, "tối đa 64 ký tự"),
+        ('max_points: "15"', 'max_points: "-15"', r"phải theo mẫu ^[0-9]{1,6}(\.[0-9]{1,6})?$"),
+        ("line: 31", "line: x", "phải là số nguyên"),
+        ("line: 31", "line: 0", "phải từ 1 trở lên"),
+        ("version: 2", "version: 10001", "phải đến 10000 là cùng"),
+        ("signed_on: null", "signed_on: []", "phải là ngày dạng YYYY-MM-DD"),
+        ("signed_on: null", 'signed_on: "15/1/2024"', "phải là ngày dạng YYYY-MM-DD"),
+        ("signed_on: null", "signed_on: 2024-01-15T10:00:00", "phải là ngày dạng YYYY-MM-DD, không có giờ"),
+        ("measure: min_max", "measure: mean", "phải là một trong: 'share_of_best' hoặc 'min_max'"),
+        ("rule: {kind: sum}", "rule: {}", "thiếu 'kind'"),
+        (
+            "kind: ratio\n                method",
+            "kind: mean\n                method",
+            "'kind' là 'mean', phải là một trong: 'options', 'checklist', 'ratio', 'tiers'",
+        ),
+        ("notes: []", "notes: [", "không phải YAML hợp lệ: did not find expected ',' or ']'"),
+        ("signed_on: null", "signed_on: 2024-02-30", "có giá trị không hợp lệ: day is out of range for month"),
+    ],
+)  # fmt: skip
+def test_what_the_libraries_refuse_is_said_in_vietnamese(old: str, new: str, said: str) -> None:
+    found = [fault.message.vi for fault in faults(changed((old, new)).encode())]
+    assert any(vi == said or vi.endswith(f": {said}") for vi in found), found
