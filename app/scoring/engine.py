@@ -9,7 +9,6 @@ and explanations are made when asked for.
 
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from math import ceil
@@ -18,10 +17,11 @@ from typing import Any
 
 from app.scoring.cells import earns_nothing, extremes_of, settled, shares_in, sum_of, with_means
 from app.scoring.exact import decimal, exact_quotient, shown
-from app.scoring.explain import Explanation, explain
+from app.scoring.explain import explain
 from app.scoring.model import Band, Count, IndexSet, Indicator, Manual, Peers, Policy, UnitInput
 from app.scoring.ranking import band_of, competition_ranks
 from app.scoring.rules import Pair, PeerFacts, warnings_of
+from app.scoring.scorecard import Line, Scorecard, SubtotalLine, added_up
 from app.scoring.values import Column, columns_of
 
 __all__ = [
@@ -38,52 +38,6 @@ __all__ = [
 ENGINE_VERSION = "2"  # part of every stored result; raised when any result can differ
 
 _GRAIN_BITS = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One indicator of one unit.
-
-    `share` is the part of the maximum it earned, 0..1; None where nothing can be said: it depends on peers that are
-    not known yet, awaits the reviewer, or counts towards a maximum the document does not give. `points` are None too
-    where the document gives no maximum (`max_points` None).
-    """
-
-    code: str
-    share: Fraction | None
-    points: Fraction | None
-    max_points: Fraction | None
-    shown: str
-    warnings: tuple[str, ...]
-    explanation: Explanation
-
-
-@dataclass(frozen=True, slots=True)
-class SubtotalLine:
-    """What a group, or a row with rows below it, came to; points are those known so far."""
-
-    code: str
-    name: str
-    share: Fraction | None
-    points: Fraction | None
-    max_points: Fraction | None
-
-
-@dataclass(frozen=True, slots=True)
-class Scorecard:
-    """One unit's result: points, DTI in percent, rank among the ranked units, band.
-
-    Of a set that is only tracked (a row has no maximum points) total, maximum, DTI, rank and band are None.
-    """
-
-    unit_key: str
-    lines: tuple[Line, ...]
-    subtotals: tuple[SubtotalLine, ...]
-    total: Fraction | None
-    maximum: Fraction | None
-    dti: Fraction | None
-    rank: int | None
-    band: Band | None
 
 
 class Scores:
@@ -220,7 +174,7 @@ class Scores:
         found = []
         for row in self.index_set.subtotals:
             below = [known[code] for code in row.rows if code in known]
-            added = _added(row.code, row.name, below, counts_alike=row.is_row)
+            added = added_up(row, below)
             known[row.code] = added
             found.append(added)
         return tuple(found)
@@ -405,15 +359,3 @@ def _in_grains(shares: Sequence[Pair], full: Fraction) -> list[int]:
     if whole == 1:
         return [top * gain // bottom for top, bottom in shares]
     return [top * gain // (bottom * whole) for top, bottom in shares]
-
-
-def _added(code: str, name: str, below: Sequence[Line | SubtotalLine], *, counts_alike: bool) -> SubtotalLine:
-    """Add up rows; without maxima the share is the mean of the shares, where rows may count alike."""
-    maxima = [row.max_points for row in below if row.max_points is not None]
-    if len(maxima) == len(below):
-        maximum = sum(maxima, Fraction(0))
-        points = sum((row.points or Fraction(0) for row in below), Fraction(0))
-        return SubtotalLine(code, name, points / maximum if maximum else None, points, maximum)
-    shares = [row.share for row in below if row.share is not None]
-    known = counts_alike and len(shares) == len(below)
-    return SubtotalLine(code, name, sum(shares, Fraction(0)) / len(shares) if known else None, None, None)
