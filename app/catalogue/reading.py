@@ -14,6 +14,7 @@ import yaml
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 20
+_LONGEST = 300  # characters of a text in a fault
 MAX_DIGITS = 20
 MAX_KEYS = 1000
 MAX_FAULTS = 500
@@ -45,9 +46,19 @@ class CatalogueFault:
     message: Said
     pointer: str = ""
 
+    def __post_init__(self) -> None:
+        """Cut what a file may make as long as it likes: it would be repeated in every fault."""
+        for name, text in (("row", self.row), ("pointer", self.pointer)):
+            object.__setattr__(self, name, text and _cut(text))
+        object.__setattr__(self, "message", Said(*map(_cut, self.message)))
+
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}" if self.line else self.file
         return f"{where}: {f'[{self.row}] ' if self.row else ''}{self.message.en}"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 class CatalogueFaulty(ValueError):

@@ -45,6 +45,9 @@ def faults_of_set(index_set: IndexSetFile) -> Iterator[Fault]:
         vi = f"phiên bản {index_set.version} không nêu thay đổi gì so với phiên bản trước"
         en = f"version {index_set.version} does not say what changed since the one before"
         yield ("changes",), Said(vi, en)
+    if index_set.source.decision is None and index_set.source.cited is None:
+        vi = "văn bản không có số thì phải nêu cách trích dẫn (cited)"
+        yield ("source",), Said(vi, "a document without a number needs `cited`: how it is cited")
     seen = {group.code for group in index_set.groups}
     for g, group in enumerate(index_set.groups):
         for i, row in enumerate(group.indicators):
@@ -204,10 +207,8 @@ def _faults_of_rule(rule: RuleRow) -> Iterator[Fault]:
                 yield ("options",), Said("không lựa chọn nào được điểm", "no option earns anything")
         case CountRule():
             if not Fraction(rule.points_each):
-                yield (
-                    ("points_each",),
-                    Said("đếm được bao nhiêu cũng 0 điểm", "what is counted earns nothing"),
-                )
+                vi, en = "đếm được bao nhiêu cũng 0 điểm", "what is counted earns nothing"
+                yield ("points_each",), Said(vi, en)
         case ChecklistRule():
             yield from _faults_of_options("items", rule.items)
             yield from _not_whole("items", (item.share for item in rule.items))

@@ -5,6 +5,7 @@ Numbers that count towards a score are quoted in the files and stay text here, s
 the document; a set with a row without maximum points can be tracked, not ranked (ruling 6).
 """
 
+from calendar import monthrange
 from datetime import date
 from typing import Annotated, Literal
 
@@ -17,7 +18,9 @@ Points = Annotated[str, StringConstraints(strict=True, pattern=r"^[0-9]{1,6}(\.[
 Share = Annotated[
     str, StringConstraints(strict=True, pattern=r"^[0-9]{1,6}(\.[0-9]{1,6}|/[1-9][0-9]{0,5})?$")
 ]
-Line = Annotated[int, Field(strict=True, ge=1, description="1-based line of the source document")]
+Line = Annotated[
+    int, Field(strict=True, ge=1, le=1_000_000, description="1-based line of the source document")
+]
 What = Literal["groups", "indicators", "points"]
 
 
@@ -70,33 +73,33 @@ class Method(Row):
 class Measured(Method):
     """What is measured: one figure (`variable`), or the sum of some figures over the sum of others."""
 
-    variables: list[VariableRow] = Field(min_length=1)
+    variables: list[VariableRow] = Field(min_length=1, max_length=10)
     variable: Key | None = None
-    numerator: list[Key] | None = Field(None, min_length=1)
-    denominator: list[Key] | None = Field(None, min_length=1)
+    numerator: list[Key] | None = Field(None, min_length=1, max_length=10)
+    denominator: list[Key] | None = Field(None, min_length=1, max_length=10)
 
 
 class OptionsRule(Method):
     """One of several branches is declared."""
 
     kind: Literal["options"]
-    options: list[OptionRow] = Field(min_length=1)
+    options: list[OptionRow] = Field(min_length=1, max_length=50)
 
 
 class ChecklistRule(Method):
     """Any of several items are declared; their shares of the maximum add up to 1."""
 
     kind: Literal["checklist"]
-    items: list[OptionRow] = Field(min_length=1)
+    items: list[OptionRow] = Field(min_length=1, max_length=50)
 
 
 class RatioRule(Method):
     """points = min(1, (sum of numerator / sum of denominator) / full_mark) × maximum; nothing below the floor."""
 
     kind: Literal["ratio"]
-    variables: list[VariableRow] = Field(min_length=1)
-    numerator: list[Key] = Field(min_length=1)
-    denominator: list[Key] = Field(min_length=1)
+    variables: list[VariableRow] = Field(min_length=1, max_length=10)
+    numerator: list[Key] = Field(min_length=1, max_length=10)
+    denominator: list[Key] = Field(min_length=1, max_length=10)
     full_mark: Share = "1"
     full_if_zero: Key | None = Field(None, description="a variable whose 0 earns the maximum")
     floor: Share | None = Field(
@@ -118,7 +121,7 @@ class TiersRule(Measured):
     """A figure or a ratio earns the share of the tier it lies in; tiers go down to 0, which is the last one."""
 
     kind: Literal["tiers"]
-    tiers: list[TierRow] = Field(min_length=2)
+    tiers: list[TierRow] = Field(min_length=2, max_length=50)
     requires: Key | None = Field(None, description="a yes_no variable without which nothing is earned")
 
 
@@ -151,7 +154,7 @@ class PartsRule(Method):
     """Several parts, each with its own rule, add up; their shares add up to 1."""
 
     kind: Literal["parts"]
-    parts: list[PartRow] = Field(min_length=2)
+    parts: list[PartRow] = Field(min_length=2, max_length=20)
 
 
 class ManualRule(Row):
@@ -159,7 +162,7 @@ class ManualRule(Row):
 
     kind: Literal["manual"]
     method: Text | None = Field(None, description="the document's own text, where it has any")
-    variables: list[VariableRow] = []
+    variables: list[VariableRow] = Field([], max_length=10)
 
 
 class SumRule(Row):
@@ -211,12 +214,14 @@ class IndicatorRow(Row):
     line: Line
     evidence: str = Field(description="the evidence asked for")
     collected_from: str
-    verified_by: list[Key] = Field(description="agencies that verify the figures")
+    verified_by: list[Key] = Field(max_length=20, description="agencies that verify the figures")
     declared_by: Key = Field("unit", description="unit, or the agency that gives the figures instead")
     note: Text | None = Field(None, description="how an opening of the text is read")
     tracking: TrackingRow | None = None
     rule: RuleRow
-    rows: list["IndicatorRow"] | None = Field(None, min_length=1, description="the rows below this one")
+    rows: list["IndicatorRow"] | None = Field(
+        None, min_length=1, max_length=100, description="the rows below this one"
+    )
 
 
 class GroupRow(Row):
@@ -228,8 +233,8 @@ class GroupRow(Row):
     max_points: Points | None = Field(None, description="null: the document gives none")
     line: Line
     differs: Text | None = Field(None, description="why the points of its rows do not add up to its own")
-    declared: list[Declared]
-    indicators: list[IndicatorRow] = Field(min_length=1)
+    declared: list[Declared] = Field(max_length=50)
+    indicators: list[IndicatorRow] = Field(min_length=1, max_length=200)
 
 
 class InformationRow(Row):
@@ -276,15 +281,15 @@ class IndexSetFile(Row):
     title: Title
     unit_kind: Key = Field(description="the kind of unit it measures")
     source: SetSource
-    declared: list[Declared]
-    notes: list[Text]
+    declared: list[Declared] = Field(max_length=50)
+    notes: list[Text] = Field(max_length=200)
     changes: list[Text] | None = Field(
-        None, description="what changed since the version before; needed from version 2"
+        None, max_length=100, description="what changed since the version before; needed from version 2"
     )
-    general_information: list[InformationRow]
-    contacts: list[ContactRow]
-    contact_fields: list[ContactFieldRow]
-    groups: list[GroupRow] = Field(min_length=1)
+    general_information: list[InformationRow] = Field(max_length=100)
+    contacts: list[ContactRow] = Field(max_length=5)
+    contact_fields: list[ContactFieldRow] = Field(max_length=20)
+    groups: list[GroupRow] = Field(min_length=1, max_length=50)
 
 
 class Counted(Row):
@@ -293,8 +298,8 @@ class Counted(Row):
     groups: int | None = Field(None, description="null: counted in one group")
     indicators: int
     nested_rows: int = Field(0, description="rows below indicators")
-    points: Points | None = Field(description="null: a row has no maximum points")
-    listed_points: Points = Field("0", description="of the rows that have maximum points")
+    points: str | None = Field(description="null: a row has no maximum points")
+    listed_points: str = Field("0", description="of the rows that have maximum points")
 
 
 class Difference(Row):
@@ -351,6 +356,10 @@ class DayOfYear(Row):
     day: Annotated[int, Field(strict=True, ge=1, le=31)]
     source: Text
 
+    def of(self, year: int) -> date:
+        """Return the day in a year; what a month does not have is its last day."""
+        return date(year, self.month, min(self.day, monthrange(year, self.month)[1]))
+
 
 class PolicyFile(Row):
     """How a province reads what the documents leave open; also the shape the API shows.
@@ -370,14 +379,15 @@ class PolicyFile(Row):
     late_evidence: Literal["zero"] | None = Field(
         None, description="zero: evidence after its time earns nothing; null: the reviewer decides"
     )
-    unreviewed: Literal["zero"] | None = Field(
+    unreviewed: dict[Key, Literal["zero"]] | None = Field(
         None,
-        description="zero: a dossier nobody reviewed in time has 0 points and keeps its rank; null: it is waited for",
+        description="by kind of unit; zero: a dossier nobody reviewed in time has 0 points and keeps its rank;"
+        " of the other kinds every dossier is waited for",
     )
     evidence_signatures: Literal["person_and_organisation"] | None = Field(
         None, description="the signatures that evidence must bear; null: the document asks for none"
     )
-    bands: list[BandRow]
+    bands: list[BandRow] = Field(max_length=20)
     submission: SubmissionRow | None = None
     review_working_days: dict[Key, Annotated[int, Field(strict=True, ge=1)]] | None = None
     reviewed_until: DayOfYear | None = Field(None, description="the last day of the review, of the next year")

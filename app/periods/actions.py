@@ -38,7 +38,7 @@ async def prepare(session: AsyncSession, body: PeriodIn, *, by: Actor, now: date
     policy, sets = await _chosen(session, body)
     starts_on, ends_on = period_bounds(body.year)
     _require_guidance_within(body.guidance_on, starts_on)
-    _require_term(catalogue.policy_file(policy), body.guidance_on, body.submit_until)
+    _require_term(catalogue.policy_file(policy), body.year, body.guidance_on, body.submit_until)
     period = Period(
         year=body.year,
         name=f"Đánh giá chuyển đổi số năm {body.year}",
@@ -96,8 +96,11 @@ def _speaks_of(policy: PolicyFile, kind: UnitKind) -> bool:
     return has_term and kind.value in policy.ranking_scopes
 
 
-def _require_term(policy: PolicyFile, guidance_on: date, submit_until: date | None) -> None:
-    """Refuse a day to submit where the policy sets the term, and want of one where it does not."""
+def _require_term(policy: PolicyFile, year: int, guidance_on: date, submit_until: date | None) -> None:
+    """Refuse a day to submit where the policy sets the term, and want of one where it does not.
+
+    It must lie after the guidance and before the day the review ends, where the policy names one.
+    """
     pointer = "/submit_until"
     if policy.submission is not None and submit_until is not None:
         vi, en = "chính sách đã quy định thời hạn nộp", "the policy sets the term to submit"
@@ -106,6 +109,11 @@ def _require_term(policy: PolicyFile, guidance_on: date, submit_until: date | No
         vi = "chính sách không quy định thời hạn: nêu ngày nộp cuối cùng, sau ngày gửi văn bản"
         en = "the policy sets no term: give the last day to submit, after the guidance is sent"
         raise InvalidRequest(faults=[Fault(pointer, "term_missing", vi, en)])
+    until = policy.reviewed_until
+    if until is not None and submit_until is not None and submit_until >= until.of(year + 1):
+        last = until.of(year + 1).isoformat()
+        vi, en = f"phải trước khi hết hạn thẩm định {last}", f"must be before the review ends on {last}"
+        raise InvalidRequest(faults=[Fault(pointer, "after_review", vi, en)])
 
 
 def _require_guidance_within(guidance_on: date, starts_on: date) -> None:
@@ -139,7 +147,7 @@ async def set_deadlines(
     for kind, set_id in set_ids.items():
         until = policy.reviewed_until
         if until is not None:
-            review_last = date(period.year + 1, until.month, until.day)
+            review_last = until.of(period.year + 1)
         else:
             review_last = review_last_day(last, (policy.review_working_days or {})[kind.value], days)
         session.add(
@@ -162,7 +170,7 @@ async def change(
     policy = await catalogue.policy_by_id(session, period.policy_id)
     if body.submit_until is not None or catalogue.policy_file(policy).submission is None:
         until = body.submit_until or last_day_before(period.submission_due_at)
-        _require_term(catalogue.policy_file(policy), body.guidance_on, until)
+        _require_term(catalogue.policy_file(policy), period.year, body.guidance_on, until)
     before = {"guidance_on": period.guidance_on.isoformat()}
     period.guidance_on = body.guidance_on
     used = {item.unit_kind: item.index_set_id for item, _ in await queries.sets_of(session, period.id)}

@@ -27,7 +27,7 @@ from app.results.schemas import (
 )
 from app.results.snapshot import card_of, lines_of
 from app.reviews.queries import adjustments_of, appraised_card
-from app.scoring.exact import exact, shown
+from app.scoring.exact import exact, fraction, shown
 from app.submissions.actions import self_scores
 from app.submissions.models import RankingScope, Submission
 from app.submissions.queries import content_of
@@ -41,10 +41,11 @@ async def preview(session: AsyncSession, scope: RankingScope, now: datetime) -> 
     basis = queries.basis_of(scope.id, index_set, policy, defaults_unreviewed=defaults)
     taking, snapshot = await queries.taken(session, basis)
     newest = await queries.newest_of(session, scope.id)
-    units = [PreviewLine.model_validate(one._asdict()) for one in taking.seen]
-    for unit, line in zip(units, lines_of(snapshot) if snapshot else [], strict=False):
+    units = [PreviewLine.model_validate(one, from_attributes=True) for one in taking.seen]
+    lines = await asyncio.to_thread(lines_of, snapshot) if snapshot else []
+    for unit, line in zip(units, lines, strict=False):
         unit.total, unit.maximum, unit.dti, unit.rank = line.total, line.maximum, line.dti, line.rank
-        unit.dti_shown = line.dti and shown(Fraction(line.dti), basis.policy.digits)
+        unit.dti_shown = line.dti and shown(fraction(line.dti), basis.policy.digits)
     return PreviewOut(
         scope_id=scope.id,
         scope_name=scope.name,
@@ -52,7 +53,7 @@ async def preview(session: AsyncSession, scope: RankingScope, now: datetime) -> 
         would_change=snapshot is not None and (newest is None or newest.sha256 != snapshot.sha256),
         next_number=newest.number + 1 if newest else 1,
         waiting=[one.unit_id for one in taking.waiting],
-        defaulted=[one.unit_id for one in taking.unreviewed] if defaults else [],
+        defaulted=[one.unit_id for one in taking.defaulted],
         units=units,
     )
 
@@ -94,7 +95,7 @@ async def projection(session: AsyncSession, result: Result, version: int) -> Pro
                 rank=line.rank,
                 rank_projected=rank,
                 moved=None if line.rank is None or rank is None else line.rank - rank,
-                dti_shown=None if line.dti is None else shown(Fraction(line.dti), digits),
+                dti_shown=None if line.dti is None else shown(fraction(line.dti), digits),
                 dti_projected_shown=scores.shown_dti(i),
                 band=line.band,
                 band_projected=band.key if band else None,

@@ -11,7 +11,7 @@ from app.core.vietnamese import sort_key
 from app.results.models import Result, ResultLine
 from app.results.schemas import LineOut, MeasureOut, PublicRankingOut, PublishedOut, SupersededBy
 from app.results.snapshot import Line
-from app.scoring.exact import shown
+from app.scoring.exact import fraction, shown
 
 CHART_BARS = 200  # a picture of more bars helps nobody, and anybody may ask for it
 
@@ -34,10 +34,10 @@ def line_out(line: ResultLine | Line, digits: int) -> LineOut:
         gso_code=line.gso_code,
         unit_name=line.unit_name,
         total=line.total,
-        total_shown=shown(Fraction(line.total), digits),
+        total_shown=shown(fraction(line.total), digits),
         maximum=line.maximum,
         dti=line.dti,
-        dti_shown=None if line.dti is None else shown(Fraction(line.dti), digits),
+        dti_shown=None if line.dti is None else shown(fraction(line.dti), digits),
         band=line.band,
     )
 
@@ -98,7 +98,7 @@ def chart(title: str, lines: Sequence[LineOut]) -> str:
     ]
     for row, line in enumerate(bars):
         y = 56 + 24 * row
-        width = min(Fraction(500), 5 * Fraction(line.dti or 0))
+        width = min(Fraction(500), 5 * fraction(line.dti or "0"))
         parts.append(
             f'<text x="16" y="{y + 13}">{line.rank}. {html.escape(line.unit_name)}</text>'
             f'<rect x="360" y="{y}" width="{shown(width, 1)}" height="17" fill="#1f6fb2"/>'

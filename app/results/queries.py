@@ -65,7 +65,7 @@ async def defaults_unreviewed(
     session: AsyncSession, scope: RankingScope, policy: PolicyRow, now: datetime
 ) -> bool:
     """Tell whether dossiers that nobody reviewed count by now, with 0 points (004:77, D-112)."""
-    if catalogue.policy_file(policy).unreviewed is None:
+    if scope.unit_kind.value not in (catalogue.policy_file(policy).unreviewed or {}):
         return False
     query = select(PeriodSet.review_due_at).filter_by(period_id=scope.period_id, unit_kind=scope.unit_kind)
     return is_late(now, (await session.scalars(query)).one())

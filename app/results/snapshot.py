@@ -89,12 +89,13 @@ class Inputs(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """A dossier of the scope and whose turn it is with it."""
+    """A dossier of the scope, whose turn it is with it, and whether it has ever passed its review."""
 
     unit_id: UUID
     unit_name: str
     is_ranked: bool
     state: ReviewState
+    was_reviewed: bool
 
 
 class Taking:
@@ -111,18 +112,27 @@ class Taking:
 
     @property
     def waiting(self) -> list[Seen]:
-        """The dossiers that have not passed their review, where the policy waits for them."""
-        return [] if self.basis.defaults_unreviewed else self.unreviewed
+        """The dossiers that finalization waits for: not passed, and not given 0 points for it by the policy.
+
+        A review that was taken up again did take place: it is waited for in any case.
+        """
+        return [one for one in self._open if one.was_reviewed or not self.basis.defaults_unreviewed]
 
     @property
-    def unreviewed(self) -> list[Seen]:
-        """The dossiers that have not passed their review."""
+    def defaulted(self) -> list[Seen]:
+        """The dossiers that nobody reviewed in time, and that count with 0 points."""
+        return [one for one in self._open if self.basis.defaults_unreviewed and not one.was_reviewed]
+
+    @property
+    def _open(self) -> list[Seen]:
         return [one for one in self.seen if one.state is not ReviewState.PASSED]
 
     def add(self, dossiers: Iterable[Dossier]) -> None:
         """Take dossiers in; their JSON is read here."""
         dossiers = list(dossiers)
-        self.seen += [Seen(one.unit_id, one.unit_name, one.is_ranked, one.state) for one in dossiers]
+        self.seen += [
+            Seen(one.unit_id, one.unit_name, one.is_ranked, one.state, one.was_reviewed) for one in dossiers
+        ]
         self.put([(_named(one), self._settled(one)) for one in dossiers])
 
     def put(self, settled: list[tuple["Named", bytes]]) -> None:

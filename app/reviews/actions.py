@@ -19,6 +19,7 @@ from app.reviews.models import Adjustment, AdjustmentKind, Clarification
 from app.reviews.schemas import AdjustmentIn, ReturnIn
 from app.reviews.settled import settle
 from app.scoring import answers as answer_format
+from app.scoring.exact import plain
 from app.scoring.model import IndexSet, Manual
 from app.scoring.values import field_of
 from app.submissions.actions import move, require_allowed
@@ -156,7 +157,8 @@ def _faults(index_set: IndexSet, body: AdjustmentIn, declared: dict[str, Any] | 
             )
         found += [Fault(f.pointer.removeprefix(f"/{body.indicator}"), f.code, f.vi, f.en) for f in faults]
     elif body.points is not None and Fraction(body.points) > (indicator.max_points or 0):
-        vi, en = f"không quá {indicator.max_points} điểm", f"at most {indicator.max_points} points"
+        most = plain(indicator.max_points or Fraction(0))
+        vi, en = f"không quá {most} điểm", f"at most {most} points"
         found.append(Fault("/points", "above_maximum", vi, en))
     elif body.kind is AdjustmentKind.NOT_APPLICABLE and not (declared or {}).get("not_applicable"):
         vi, en = "đơn vị không đề nghị không áp dụng", "the unit has not claimed this"
@@ -255,6 +257,7 @@ async def reopen(
     by = require_allowed(by, submission, Action.REOPEN, now)
     before = move(submission, Action.REOPEN, now) | {"passed_at": str(submission.passed_at)}
     submission.claimed_by, submission.claimed_at = by.id, now
-    submission.passed_at = submission.settled_figures = submission.settled = None
+    # `passed_at` stays: the review did take place, so nobody's policy may give 0 for want of it.
+    submission.settled_figures = submission.settled = None
     after = {"state": submission.state.value}
     await record(session, by, "review.reopen", submission, now, before=before, after=after, reason=reason)

@@ -32,6 +32,7 @@ class Dossier:
     unit_name: str
     is_ranked: bool
     state: ReviewState
+    was_reviewed: bool
     revision_number: int
     content_hash: str
     settled: str | None
@@ -45,7 +46,7 @@ _DOSSIERS = """
 SELECT s.unit_id, u.key,
        (SELECT min(c.value) FROM unit_identifier c WHERE c.unit_id = s.unit_id AND c.scheme = 'gso'
            AND c.valid_from <= p.ends_on AND (c.valid_to IS NULL OR c.valid_to >= p.ends_on)),
-       s.unit_name, s.is_ranked, s.state, r.number, r.content_hash, {settled},
+       s.unit_name, s.is_ranked, s.state, s.passed_at IS NOT NULL, r.number, r.content_hash, {settled},
        CASE WHEN {settled} IS NULL THEN r.content ->> 'answers' END,
        CASE WHEN {settled} IS NULL THEN
        (SELECT json_agg(json_build_array(a.indicator_code, a.kind, a.value, a.reason) ORDER BY a.id)::text

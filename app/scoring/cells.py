@@ -7,7 +7,7 @@ from itertools import repeat
 from math import lcm
 from operator import floordiv, mul
 
-from app.scoring.exact import exact, plain, rounded
+from app.scoring.exact import exact, fraction, plain, rounded
 from app.scoring.model import IndexSet, Indicator, Peers, Policy, UnitInput
 from app.scoring.rules import NOTHING, Pair, PeerFacts, quotients_of, shares_of
 from app.scoring.values import Column
@@ -86,7 +86,10 @@ def with_means(
     shares: list[list[Pair]],
     peers: Mapping[str, PeerFacts],
 ) -> dict[str, PeerFacts]:
-    """Add the mean of the peers assessed in it to what does not apply to a unit, 0 where nobody was (D-114)."""
+    """Add the mean of the units assessed in it to what does not apply to a unit (ruling 8, D-114).
+
+    Zeros count, and so do units that take no rank; where nobody was assessed there is no mean.
+    """
     claimed = {code for unit in units if unit.is_reviewed for code in unit.not_applicable}
     found = dict(peers)
     for row, column in zip(index_set.indicators, shares, strict=True):
@@ -94,11 +97,13 @@ def with_means(
             assessed = [
                 share
                 for unit, share in zip(units, column, strict=True)
-                if is_peer(unit) and row.code not in unit.not_applicable
+                if unit.is_reviewed and row.code not in unit.not_applicable
             ]
-            tops, bottoms = [top for top, _ in assessed], [bottom for _, bottom in assessed]
-            mean = sum_of(tops, bottoms) / max(1, len(assessed))
-            found[row.code] = replace(found.get(row.code, PeerFacts()), mean=exact(mean))
+            if assessed:
+                mean = sum_of([top for top, _ in assessed], [bottom for _, bottom in assessed]) / len(
+                    assessed
+                )
+                found[row.code] = replace(found.get(row.code, PeerFacts()), mean=exact(mean))
     return found
 
 
@@ -172,7 +177,7 @@ def _put_means(
     for i, unit in enumerate(units):
         for code in unit.not_applicable if unit.is_reviewed else ():
             mean = peers[code].mean if code in peers else None
-            shares[place[code]][i] = NOTHING if mean is None else Fraction(mean).as_integer_ratio()
+            shares[place[code]][i] = NOTHING if mean is None else fraction(mean).as_integer_ratio()
 
 
 def _rounded(share: Pair, maximum: Fraction, digits: int) -> Pair:

@@ -232,10 +232,10 @@ class Scores:
         return unit.not_applicable if unit.is_reviewed and not is_averaged else frozenset()
 
     def _waiting(self, unit: UnitInput) -> frozenset[str]:
-        """Name the indicators of a unit that nobody can score before its peers are known."""
+        """Name the indicators of a unit that nobody can score before its peers are known, or its reviewer speaks."""
         if not unit.is_reviewed:
             return frozenset()
-        measured = {row.code for row in self.index_set.indicators if isinstance(row.rule, Peers)}
+        measured = {row.code for row in self.index_set.indicators if isinstance(row.rule, Peers | Manual)}
         waiting = measured - unit.points.keys() - unit.not_applicable
         return frozenset(waiting | (unit.not_applicable - self._excluded(unit)))
 
@@ -269,7 +269,8 @@ class Scores:
             found = warnings_of(indicator.rule, value)
             if isinstance(indicator.rule, Count) and indicator.max_points is None:
                 found = ("no_maximum", *found)
-        return (*found, "depends_on_peers") if is_pending else found
+        is_of_peers = is_pending and not isinstance(indicator.rule, Manual)
+        return (*found, "depends_on_peers") if is_of_peers else found
 
     def _written(self, i: int, points: Sequence[str | None]) -> list[str | None]:
         """Blank out what is pending, and what has no maximum to be points of."""

@@ -5,7 +5,7 @@ from math import gcd
 from typing import overload
 
 _CHUNK = 4000  # Python refuses to write an int of more than 4300 digits at once
-_LIMIT = 10**_CHUNK
+_LIMIT: int = 10**_CHUNK
 
 
 def millionths(figure: int | str) -> int:
@@ -68,6 +68,21 @@ def _digits(number: int) -> str:
         return str(number)
     high, low = divmod(number, _LIMIT)
     return _digits(high) + str(low).zfill(_CHUNK)
+
+
+def fraction(text: str) -> Fraction:
+    """Read what `exact` or `plain` wrote, however many digits it has."""
+    top, _, bottom = text.partition("/")
+    if len(text) < _CHUNK:
+        return Fraction(text)
+    return Fraction(_whole(top), _whole(bottom or "1"))
+
+
+def _whole(digits: str) -> int:
+    """Read a non-negative int of any length: Python refuses to read more than 4300 digits at once."""
+    if len(digits) <= _CHUNK:
+        return int(digits)
+    return _whole(digits[:-_CHUNK]) * _LIMIT + int(digits[-_CHUNK:])
 
 
 def plain(value: Fraction) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Literal
 
+from app.scoring.exact import fraction
 from app.scoring.model import (
     Checklist,
     Count,
@@ -55,6 +56,10 @@ _SPECIAL = {
     ),
 }
 _LEFT_OUT = ("không áp dụng, không tính vào điểm tối đa", "not applicable, left out of the maximum")
+_NOBODY = (
+    "không áp dụng, không có đơn vị cùng cấp nào được đánh giá để lấy trung bình",
+    "not applicable, and no unit of the same level was assessed to take the mean of",
+)
 _ACCEPTED = ("chấp nhận không áp dụng", "it was accepted that it does not apply")
 _REFUSED = ("không chấp nhận đề nghị không áp dụng", "the claim that it does not apply was refused")
 _AS_DECLARED = ("giữ như đơn vị kê khai", "left as declared")
@@ -100,6 +105,8 @@ def explain(
     special = next((key for key in _SPECIAL if key in warnings), None)
     if is_left_out:
         reason = voice.of(*_LEFT_OUT)
+    elif special == "not_applicable" and points == 0 and (peers is None or peers.mean is None):
+        reason = voice.of(*_NOBODY)
     elif special:
         reason = voice.of(*_SPECIAL[special])
     else:
@@ -113,8 +120,8 @@ def explain(
     if isinstance(indicator.rule, Peers) and peers is not None:
         steps.append(Step("peers", _peers_used(indicator.rule, peers, voice)))
     if special == "not_applicable" and not is_left_out and peers is not None and peers.mean is not None:
-        mean = voice.percent(Fraction(peers.mean), _NOTHING, Fraction(1))
-        steps.append(Step("peers", f"{voice.of('trung bình', 'mean')}: {mean} {voice.word('of_maximum')}"))
+        mean = voice.equals_percent(fraction(peers.mean), _NOTHING, Fraction(1))
+        steps.append(Step("peers", f"{voice.of('trung bình', 'mean')} {mean} {voice.word('of_maximum')}"))
     steps += [Step("decision", _decision(indicator.rule, decision, voice)) for decision in decisions]
     steps += [Step("calculation", reason), Step("result", result)]
     if citation:
@@ -131,13 +138,13 @@ def _result(
         return f"{voice.percent(share, _NOTHING, Fraction(1))} {voice.word('of_maximum')}"
     if points is None:
         return voice.word("pending")
-    return f"{voice.number(points, max_points, _NOTHING)}/{voice.number(max_points)} {voice.word('points')}"
+    return f"{voice.number(points, max_points, _NOTHING)}/{voice.exactly(max_points)} {voice.word('points')}"
 
 
 def _calculation(
     rule: Rule, max_points: Fraction | None, value: Any, peers: PeerFacts | None, voice: Voice
 ) -> str:
-    maximum = voice.word("maximum") if max_points is None else voice.number(max_points)
+    maximum = voice.word("maximum") if max_points is None else voice.exactly(max_points)
     match rule:
         case Options():
             option = next(option for option in rule.options if option.key == value)
@@ -197,18 +204,25 @@ def _peers(rule: Peers, maximum: str, value: Sequence[Any], peers: PeerFacts | N
     if peers is None or peers.best is None or peers.lowest is None:
         said, measured = _quotient(rule, value, voice)
         return said if measured is None else f"{said}, {voice.word('best')}: {voice.word('undefined')}"
-    best, low = Fraction(peers.best), Fraction(peers.lowest)
+    best, low = fraction(peers.best), fraction(peers.lowest)
     said, measured = _quotient(rule, value, voice, best, low)
     if measured is None:
         return said
     best_said, low_said = _extreme(rule, best, voice, measured), _extreme(rule, low, voice, measured)
     x = _extreme(rule, measured, voice, best, low)
+    best_is = f"{voice.word('best')} {_equals(rule, best, voice, measured)}"
     if rule.measure == "share_of_best":
-        said = f"{said}, {voice.word('best')} = {best_said}"
+        said = f"{said}, {best_is}"
         return f"{said} ⇒ {x}/{best_said} × {maximum}" if measured < best else said
-    said = f"{said}, {voice.word('lowest')} = {low_said}, {voice.word('best')} = {best_said}"
+    said = f"{said}, {voice.word('lowest')} {_equals(rule, low, voice, measured)}, {best_is}"
     has_place = low < measured < best
     return f"{said} ⇒ ({x} − {low_said})/({best_said} − {low_said}) × {maximum}" if has_place else said
+
+
+def _equals(rule: Peers, value: Fraction, voice: Voice, *apart_from: Fraction) -> str:
+    if rule.denominator:
+        return voice.equals_percent(value, _NOTHING, *apart_from)
+    return f"= {voice.exactly(value)}"
 
 
 def _extreme(rule: Peers, value: Fraction, voice: Voice, *apart_from: Fraction) -> str:
@@ -218,12 +232,12 @@ def _extreme(rule: Peers, value: Fraction, voice: Voice, *apart_from: Fraction) 
 def _peers_used(rule: Peers, peers: PeerFacts, voice: Voice) -> str:
     if peers.best is None or peers.lowest is None:
         return f"{voice.word('best')}: {voice.word('undefined')}"
-    said = f"{voice.word('best')}: {_extreme(rule, Fraction(peers.best), voice)}"
+    said = f"{voice.word('best')} {_equals(rule, fraction(peers.best), voice)}"
     said += f" ({_units(peers.best_units, voice)})"
     if rule.measure == "share_of_best":
         return said
-    low = _extreme(rule, Fraction(peers.lowest), voice)
-    return f"{said}; {voice.word('lowest')}: {low} ({_units(peers.lowest_units, voice)})"
+    low = _equals(rule, fraction(peers.lowest), voice)
+    return f"{said}; {voice.word('lowest')} {low} ({_units(peers.lowest_units, voice)})"
 
 
 def _units(keys: Sequence[str], voice: Voice) -> str:
@@ -243,9 +257,7 @@ def _quotient(
     if not bottom:
         return f"{said}: {voice.word('undefined')}", None
     ratio = Fraction(top, bottom)
-    is_short = (ratio * 100 * 10**voice.digits).denominator == 1
-    percent = voice.percent(ratio, *apart_from, _NOTHING)
-    return f"{said} {'=' if is_short else '≈'} {percent}", ratio
+    return f"{said} {voice.equals_percent(ratio, *apart_from, _NOTHING)}", ratio
 
 
 def _written(rule: Measured, value: Sequence[Any], keys: Sequence[str], voice: Voice) -> str:

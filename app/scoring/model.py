@@ -233,10 +233,10 @@ class UnitInput:
     """One unit: its canonical, fault-free answers and what its reviewer decided.
 
     `points` replace the rule (0..maximum); `not_applicable` holds the accepted claims and comes before both.
-    `without_evidence` are the answers nothing proves, or that were proved too late: they earn nothing where the
-    policy says so (ruling 11). An unreviewed unit (`is_reviewed=False`) is one that defaults to 0 points for want of
-    review: it keeps its rank, is nobody's peer and counts in no mean (rulings 8 and 11, D-112, D-114). `decisions`
-    only explain: what they change is already in the other fields.
+    `without_evidence` are the answers nothing proves: they earn nothing where the policy says so (ruling 11). An
+    unreviewed unit (`is_reviewed=False`) is one that defaults to 0 points for want of review: it keeps its rank, is
+    nobody's peer and counts in no mean (rulings 8 and 11, D-112, D-114). `decisions` only explain: what they change is
+    already in the other fields.
     """
 
     key: str

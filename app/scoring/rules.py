@@ -15,6 +15,7 @@ from math import lcm
 from operator import add
 from typing import Any
 
+from app.scoring.exact import fraction
 from app.scoring.model import (
     Checklist,
     Count,
@@ -64,7 +65,7 @@ def shares_of(indicator: Indicator, column: Column, peers: PeerFacts | None = No
 def quotients_of(rule: Measured, column: Column) -> Column:
     """Give what is measured as pairs (top, bottom) of non-negative ints; only 0/0 has the bottom 0."""
     keys = [variable.key for variable in rule.variables]
-    if len(keys) == 2 and [*rule.numerator, *rule.denominator] == keys:
+    if (rule.numerator, rule.denominator) == ((keys[0],), tuple(keys[1:])) and len(keys) == 2:
         return column
     figures = dict(zip(keys, zip(*column, strict=True), strict=True)) if column else dict.fromkeys(keys, ())
     above = _added([figures[key] for key in rule.numerator])
@@ -169,8 +170,8 @@ def _of_peers(rule: Peers, column: Column, peers: PeerFacts | None) -> list[Pair
     """
     if peers is None or peers.best is None or peers.lowest is None:
         return [NOTHING] * len(column)
-    best, unit = Fraction(peers.best).as_integer_ratio()
-    low, low_unit = Fraction(peers.lowest if rule.measure == "min_max" else 0).as_integer_ratio()
+    best, unit = fraction(peers.best).as_integer_ratio()
+    low, low_unit = fraction(peers.lowest if rule.measure == "min_max" else "0").as_integer_ratio()
     above_low = best * low_unit - low * unit
     return [
         NOTHING

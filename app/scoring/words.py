@@ -17,7 +17,6 @@ from app.scoring.model import (
     Ratio,
     Rule,
     Tiers,
-    Variable,
 )
 
 _WORDS = {
@@ -67,7 +66,7 @@ class Voice:
 
     def number(self, value: Fraction, *apart_from: Fraction) -> str:
         """Write a number rounded, with more digits where it would else look like another one that matters."""
-        most = 12  # what still looks alike then is alike for a reader
+        most = 24  # what still looks alike then is alike for a reader
         digits = self.digits
         while digits < most and any(
             value != other and shown(value, digits) == shown(other, digits) for other in apart_from
@@ -87,6 +86,12 @@ class Voice:
     def percent(self, share: Fraction, *apart_from: Fraction) -> str:
         """Write a share as a percentage."""
         return self.number(share * 100, *(other * 100 for other in apart_from)) + self._percent_sign
+
+    def equals_percent(self, share: Fraction, *apart_from: Fraction) -> str:
+        """Write "= 83,5 %" where that is all of it, and "≈ 83,33 %" where it is not."""
+        text = self.number(share * 100, *(other * 100 for other in apart_from))
+        is_all = Fraction(text.replace(",", ".")) == share * 100
+        return f"{'=' if is_all else '≈'} {text}{self._percent_sign}"
 
     def percent_exactly(self, share: Fraction) -> str:
         """Write a share of a rule as a percentage."""
@@ -128,13 +133,6 @@ def rule_in_words(rule: Rule, voice: Voice) -> str:
             return f"{voice.word('added_parts')}: " + " + ".join(_part(part, voice) for part in rule.parts)
         case Manual():
             return voice.word("by_reviewer")
-
-
-def variables_of(rule: Rule) -> tuple[Variable, ...]:
-    """List the figures a rule asks for, those of its parts included."""
-    if isinstance(rule, Parts):
-        return tuple(variable for part in rule.parts for variable in part.rule.variables)
-    return rule.variables
 
 
 def _options(options: Sequence[Option], voice: Voice) -> str:

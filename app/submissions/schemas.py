@@ -98,7 +98,9 @@ class SubmissionSummary(Schema):
     submitted_at: datetime | None
     claimed_by: UUID | None
     entry_due_at: datetime = Field(description="first instant at which entry is closed")
-    passed_at: datetime | None
+    passed_at: datetime | None = Field(
+        description="when its review last ended, even if it was taken up again"
+    )
     changed_at: datetime
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from app.catalogue.reading import CatalogueFault
 
 # Letters that Vietnamese has and English has not.
-_VIETNAMESE = re.compile("[ăâđêôơưẠ-ỹ]")
+_VIETNAMESE = re.compile("[à-ỹ]")
 
 
 def require_both(found: Iterable[CatalogueFault]) -> None:

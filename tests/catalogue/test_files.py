@@ -219,6 +219,20 @@ def test_a_faulty_policy_is_refused(tmp_path: Path, old: str, new: str, message:
 
 
 @pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("{department: 20}", "20", "phải gồm các cặp khóa: giá trị"),
+        ("working_day: true", "working_day: []", "phải là true hoặc false"),
+        ("working_day: true", "working_day: maybe", "phải là true hoặc false"),
+    ],
+)
+def test_a_fault_of_a_policy_is_said_in_vietnamese(tmp_path: Path, old: str, new: str, said: str) -> None:
+    with pytest.raises(CatalogueFaulty) as caught:
+        load_policy(written(tmp_path, POLICY.replace(old, new)))
+    assert [fault.message.vi.split(": ", 1)[1] for fault in caught.value.faults] == [said]
+
+
+@pytest.mark.parametrize(
     ("good", "weak", "line", "row", "message"),
     [
         ("90", "90.0", 11, "weak", "two bands begin at 90.0 %: they overlap"),

@@ -208,10 +208,36 @@ async def test_every_fault_of_a_file_is_listed_at_once(as_user: LogIn, session: 
 async def test_a_file_with_faults_without_end_is_answered_all_the_same(
     as_user: LogIn, session: AsyncSession
 ) -> None:
-    text = changed(FIRST, ("notes: []", "notes: [" + "1," * 20_000 + "]"))
+    rows = "".join(f"title{i}: 1\n" for i in range(900))
+    text = changed(FIRST, ("notes: []", f"notes: []\n{rows}"))
     faults = await refused(as_user, session, text)
     assert len(faults) == 501
-    assert "19500 more faults" in faults[-1]["message"]
+    assert "400 more faults" in faults[-1]["message"]
+    assert "còn 400 lỗi nữa" in (await refused(as_user, session, text, "vi"))[-1]["message"]
+
+
+async def test_what_a_file_makes_long_is_not_repeated_in_every_fault(
+    as_user: LogIn, session: AsyncSession
+) -> None:
+    long = "k" * 200_000
+    faults = await refused(as_user, session, changed(FIRST, ("notes: []", f"notes: []\n{long}: 1")))
+    assert max(len(fault["message"]) + len(fault["pointer"]) for fault in faults) < 1000
+
+
+async def test_a_list_of_more_rows_than_any_set_has_is_refused_at_once(
+    as_user: LogIn, session: AsyncSession
+) -> None:
+    text = changed(FIRST, ("notes: []", "notes: [" + "1," * 20_000 + "]"))
+    (fault,) = await refused(as_user, session, text)
+    assert "at most 200 items" in fault["message"]
+
+
+async def test_points_of_any_size_are_counted(as_user: LogIn, session: AsyncSession) -> None:
+    row = FIRST[FIRST.index('      - code: "1.1"') :]
+    big = row.replace('"10"', '"999999"')
+    text = FIRST.replace(row, big + big.replace('"1.1"', '"1.2"'))
+    faults = await refused(as_user, session, text)
+    assert len(faults) == 2 and all("1999998" in fault["message"] for fault in faults)
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,18 @@ from app.catalogue.rules import all_rows, differences, scored_rows
 from app.catalogue.schemas import IndexSetFile, IndicatorRow
 from app.catalogue.scored import scored_rule
 from app.scoring.model import Checklist, Options, Parts, Rule, Variable
-from app.scoring.words import Voice, rule_in_words, variables_of
+from app.scoring.words import Voice, rule_in_words
 
 VI = Voice("vi")
+
+
+def variables_of(rule: Rule) -> tuple[Variable, ...]:
+    """List the figures a rule asks for, those of its parts included."""
+    if isinstance(rule, Parts):
+        return tuple(variable for part in rule.parts for variable in part.rule.variables)
+    return rule.variables
+
+
 HASH = "ab" * 32
 KEYS = sorted(catalogue().sets)
 VOID = {"meta"}

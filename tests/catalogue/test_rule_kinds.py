@@ -377,6 +377,8 @@ def test_a_yes_or_no_is_no_number_and_a_number_no_yes_or_no(
         ('full_mark: "0.8"', 'full_mark: "0.0"', 70, "1.3", "the full mark is 0"),
         ('full_mark: "0.8"', 'full_mark: "80%"', 70, "1.3", "match pattern"),
         ('floor: "0.6"', 'floor: "0.81"', 72, "1.3", "the floor 0.81 lies above the full mark 0.8"),
+        ('floor: "0.6"', 'floor: "0"', 72, "1.3", "nothing lies below a floor of 0"),
+        ('points_each: "2"', 'points_each: "0"', 132, "1.6", "what is counted earns nothing"),
         ('{from: "0.5", share: "0.7"', '{from: "0.5", share: "1.1"', 99, "1.4", "the share 1.1 is above 1"),
     ],
 )
@@ -452,6 +454,13 @@ def test_tiers_cover_every_value_once_and_never_give_less_for_more(
             "2.1",
             "there are no rows below to add up",
         ),
+        (
+            "            line: 14\n",
+            '            line: 14\n            max_points: "1"\n',
+            77,
+            "1.3.1",
+            "no points of its own",
+        ),
         ("rule: {kind: manual}\n", "rule: {kind: manual}\n        rows: []\n", 222, "2.1", "at least 1 item"),
         ("rule: {kind: manual}\n", "rule: {kind: figure, variable: x}\n", 221, "2.1", "figure"),
         (
@@ -490,6 +499,16 @@ def test_a_rule_of_no_use_in_its_place_is_refused(
     refuse(old, new, line, row, message)
 
 
+def test_a_choice_that_earns_nothing_is_refused() -> None:
+    text = changed(('{key: issued, share: "1"', '{key: issued, share: "0"'), ('share: "1/3"', 'share: "0"'))
+    (fault,) = faults(text.encode())
+    assert (fault.line, fault.row, fault.message.en) == (
+        39,
+        "1.1",
+        "groups.indicators.rule.options: no option earns anything",
+    )
+
+
 @pytest.mark.parametrize("changes", ["", "changes: []\n", "changes: null\n"])
 def test_a_second_version_says_what_changed(changes: str) -> None:
     (fault,) = faults(changed(('changes: ["Thêm 1.9"]\n', changes)).encode())
@@ -517,6 +536,9 @@ def test_a_second_version_says_what_changed(changes: str) -> None:
         ("notes: []", "notes: {[a]: b}", 9, "unhashable"),
         ("notes: []", "notes: []\n2: b", 1, "Keys should be strings"),
         ("notes: []", "notes: []\n\tx: b", 10, "token"),
+        ("notes: []", 'notes: ["\\0"]', 9, "U+0000"),
+        ("line: 31", "line: " + "1" * 21, 217, "more than 20 digits"),
+        ("notes: []", "notes: []\n" + "\n".join(f"k{i}: 1" for i in range(1000)), 1, "more than 1000 keys"),
         ("signed_on: null", "signed_on: 2024-02-30", None, "day"),
     ],
 )

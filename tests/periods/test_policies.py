@@ -47,6 +47,8 @@ async def test_moving_the_guidance_leaves_the_day_of_the_letter_or_takes_a_new_o
     [
         ({}, "/submit_until", "term_missing"),
         ({"submit_until": "2023-12-15"}, "/submit_until", "term_missing"),
+        ({"submit_until": "2024-01-30"}, "/submit_until", "after_review"),
+        ({"submit_until": "2200-12-31"}, "/submit_until", "after_review"),
         ({"policy": "camau-2023", "submit_until": "2023-12-31"}, "/submit_until", "term_set_by_policy"),
         ({"policy": "nobody-1999"}, "/policy", "unknown_policy"),
         (

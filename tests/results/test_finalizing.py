@@ -94,7 +94,7 @@ async def test_nothing_is_stored_while_a_dossier_has_not_passed(
 
 
 def test_at_most_200_waiting_units_are_listed() -> None:
-    waiting = [Seen(new_id(), f"Xã {i}", True, ReviewState.DRAFT) for i in range(250)]
+    waiting = [Seen(new_id(), f"Xã {i}", True, ReviewState.DRAFT, False) for i in range(250)]
     refusal = not_reviewed(waiting)
     assert [fault.code for fault in refusal.faults] == ["draft"] * 200
     assert refusal.members == {"waiting": 250}

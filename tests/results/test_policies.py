@@ -156,3 +156,28 @@ async def test_a_pass_settles_what_finalization_then_reads(
     await session.execute(update(Submission).values(settled=None))
     again = await scene.finalize(reviewer, scope, "đọc lại từ đầu")
     assert (again.status_code, again.json()["code"]) == (409, "nothing_changed")
+
+
+async def test_a_review_taken_up_again_is_waited_for(
+    session: AsyncSession, as_user: LogIn, clock: Clock
+) -> None:
+    """It did take place: nobody gets 0 for want of it, however late it is."""
+    scope = await reviewed(session)
+    again = next(iter((await scene.dossiers(session, scope)).values()))
+    again.state = ReviewState.UNDER_REVIEW
+    again.touch()
+    await session.flush()
+    clock.now = DUE
+    seen = (await scene.preview(await as_user(REVIEWER), scope)).json()
+    assert (seen["waiting"], seen["defaulted"]) == ([str(again.unit_id)], [])
+
+
+async def test_only_communes_have_0_points_for_want_of_review(
+    session: AsyncSession, as_user: LogIn, clock: Clock
+) -> None:
+    """004:77 speaks of communes alone: departments and districts are waited for."""
+    await scene.open_year(session, **BRVT | {"sets": {UnitKind.DISTRICT: "camau-2023-huyen"}})
+    scope = await scene.scope_of(session, UnitKind.DISTRICT)
+    clock.now = DUE + timedelta(days=30)
+    seen = (await scene.preview(await as_user(REVIEWER), scope)).json()
+    assert (seen["is_ready"], len(seen["waiting"]), seen["defaulted"]) == (False, 9, [])

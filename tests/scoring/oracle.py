@@ -77,7 +77,7 @@ def _column(
     assessed = [
         one
         for unit, one in zip(units, points, strict=True)
-        if unit.is_ranked and unit.is_reviewed and indicator.code not in unit.not_applicable
+        if unit.is_reviewed and indicator.code not in unit.not_applicable
     ]
     mean = sum(assessed, ZERO) / len(assessed) if assessed else ZERO
     cells = []

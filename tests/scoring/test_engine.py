@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from app.scoring.engine import ENGINE_VERSION, Scores, UnitInput, score
-from app.scoring.exact import exact, shown
+from app.scoring.exact import exact, fraction, shown
 from app.scoring.model import Band, IndexSet, Indicator, Option, Options, Policy, Ratio
 from app.scoring.ranking import band_of, competition_ranks
 from tests.scoring import oracle
@@ -142,20 +142,40 @@ def test_an_indicator_that_does_not_apply_leaves_the_maximum_of_that_unit() -> N
     )
 
 
-def test_or_it_takes_the_mean_of_the_ranked_units_that_were_assessed() -> None:
-    """Ruling 8, D-114: zeros count, unranked and unreviewed units do not."""
+def test_or_it_takes_the_mean_of_the_units_that_were_assessed() -> None:
+    """Ruling 8, D-114: zeros count, and so do units that take no rank; unreviewed ones do not."""
     scores = claims(AVERAGE)
-    assert (scores.points(3)[1], exact(scores.maximum(3))) == ("5", "20")
+    assert (scores.points(3)[1], exact(scores.maximum(3))) == ("55/12", "20")  # (10 + 5 + 0 + 10/3) / 4
     assert scores.card(3).lines[1].warnings == ("not_applicable",)
 
 
-def test_a_mean_of_nobody_is_zero() -> None:
+def test_where_nobody_was_assessed_there_is_no_mean_and_no_points() -> None:
     units = [
         unit("a", {}, not_applicable=frozenset({"1.1"})),
-        unit("b", {"1.1": ratio(1, 1)}, is_ranked=False),
+        unit("b", {"1.1": ratio(1, 1)}, is_reviewed=False),
     ]
     scores = score(set_of(A_OF_B), AVERAGE, units)
     assert (scores.points(0), exact(scores.maximum(0))) == (["0"], "10")
+    assert "1.1" not in scores.peers
+    assert "không có đơn vị cùng cấp nào được đánh giá" in scores.card(0).lines[0].explanation.text
+
+
+def test_a_mean_of_thousands_of_digits_is_written_read_and_rounded() -> None:
+    """Python refuses to read an int of more than 4300 digits."""
+    primes = [n for n in range(20_000, 40_000) if all(n % d for d in range(2, 200))][:1500]
+    units = [unit(f"u{n}", {"1.1": ratio(n // 3, n)}) for n in primes]
+    units.append(unit("exempt", {}, not_applicable=frozenset({"1.1"})))
+    scores = score(set_of(A_OF_B), AVERAGE, units)
+    mean = scores.peers["1.1"].mean
+    assert mean is not None and len(mean) > 9000
+    points = sum((Fraction(10 * (n // 3), n) for n in primes), Fraction(0)) / len(primes)
+    assert scores.total(len(primes)) == points
+    assert fraction(exact(points)) == points
+    assert scores.shown_total(len(primes)) == shown(points, 2)
+    assert (
+        "trung bình ≈ 33,33 %"
+        in [step.text for step in scores.card(len(primes)).lines[0].explanation.steps][1]
+    )
 
 
 def test_a_unit_nothing_applies_to_has_neither_dti_nor_rank() -> None:
@@ -302,9 +322,9 @@ def test_a_figure_replaced_by_points_is_nobodys_measure() -> None:
         (
             799_999,
             1_000_000,
-            "a/b = 799999/1000000 ≈ 79,9999 % < 80 % ⇒ 79,9999 % ÷ 80 % × 10 ⇒ 9,99999/10 điểm",
+            "a/b = 799999/1000000 = 79,9999 % < 80 % ⇒ 79,9999 % ÷ 80 % × 10 ⇒ 9,99999/10 điểm",
         ),
-        (1, 10_000_000, "a/b = 1/10000000 ≈ 0,00001 % < 80 % ⇒ 0,00001 % ÷ 80 % × 10 ⇒ 0,000001/10 điểm"),
+        (1, 10_000_000, "a/b = 1/10000000 = 0,00001 % < 80 % ⇒ 0,00001 % ÷ 80 % × 10 ⇒ 0,000001/10 điểm"),
         (80, 100, "a/b = 80/100 = 80 % ≥ 80 % ⇒ 10/10 điểm"),
     ],
 )

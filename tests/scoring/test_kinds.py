@@ -437,13 +437,13 @@ Told = tuple[str, str, str, str]  # rule, declared, calculation, result
             (
                 "a/b; 80 % trở lên: điểm tối đa; 60 % trở lên: a/b ÷ 80 % × điểm tối đa; dưới 60 %: 0 điểm",
                 "a = 599999 (a); b = 1000000 (b)",
-                "a/b = 599999/1000000 ≈ 59,9999 % < 60 %",
+                "a/b = 599999/1000000 = 59,9999 % < 60 %",
                 "0/10 điểm",
             ),
             (
                 "a/b; 80% and above: the maximum; 60% and above: a/b ÷ 80% × the maximum; below 60%: nothing",
                 "a = 599999 (a); b = 1000000 (b)",
-                "a/b = 599999/1000000 ≈ 59.9999% < 60%",
+                "a/b = 599999/1000000 = 59.9999% < 60%",
                 "0/10 points",
             ),
         ),
@@ -619,13 +619,13 @@ def test_an_explanation_tells_rule_declaration_calculation_result_and_source(
             figures(a=1, b=3),
             (
                 "a/b ÷ cao nhất × điểm tối đa",
-                "cao nhất: 50 % (1 đơn vị)",
+                "cao nhất = 50 % (1 đơn vị)",
                 "a/b = 1/3 ≈ 33,33 %, cao nhất = 50 % ⇒ 33,33 %/50 % × 10",
                 "6,67/10 điểm",
             ),
             (
                 "a/b ÷ best × the maximum",
-                "best: 50% (1 unit)",
+                "best = 50% (1 unit)",
                 "a/b = 1/3 ≈ 33.33%, best = 50% ⇒ 33.33%/50% × 10",
                 "6.67/10 points",
             ),
@@ -635,24 +635,24 @@ def test_an_explanation_tells_rule_declaration_calculation_result_and_source(
             figures(a=0, b=0),
             (
                 "a/b ÷ cao nhất × điểm tối đa",
-                "cao nhất: 50 % (1 đơn vị)",
+                "cao nhất = 50 % (1 đơn vị)",
                 "a/b = 0/0: không xác định",
                 "0/10 điểm",
             ),
-            ("a/b ÷ best × the maximum", "best: 50% (1 unit)", "a/b = 0/0: undefined", "0/10 points"),
+            ("a/b ÷ best × the maximum", "best = 50% (1 unit)", "a/b = 0/0: undefined", "0/10 points"),
         ),
         (
             MIN_MAX,
             figures(a=1, b=3),
             (
                 "(a/b − thấp nhất) ÷ (cao nhất − thấp nhất) × điểm tối đa",
-                "cao nhất: 50 % (1 đơn vị); thấp nhất: 25 % (1 đơn vị)",
+                "cao nhất = 50 % (1 đơn vị); thấp nhất = 25 % (1 đơn vị)",
                 "a/b = 1/3 ≈ 33,33 %, thấp nhất = 25 %, cao nhất = 50 % ⇒ (33,33 % − 25 %)/(50 % − 25 %) × 10",
                 "3,33/10 điểm",
             ),
             (
                 "(a/b − lowest) ÷ (best − lowest) × the maximum",
-                "best: 50% (1 unit); lowest: 25% (1 unit)",
+                "best = 50% (1 unit); lowest = 25% (1 unit)",
                 "a/b = 1/3 ≈ 33.33%, lowest = 25%, best = 50% ⇒ (33.33% − 25%)/(50% − 25%) × 10",
                 "3.33/10 points",
             ),
@@ -683,14 +683,14 @@ def test_an_explanation_never_rounds_a_ratio_to_that_of_the_best() -> None:
         (
             SHARED,
             figures(a=49_999, b=0, c=100_000),
-            "(a + b)/c = (49999 + 0)/100000 ≈ 49,999 %: “Dưới 50 %” ⇒ 0 × điểm tối đa ⇒ 0 % của điểm tối đa",
-            "(a + b)/c = (49999 + 0)/100000 ≈ 49.999%: “Dưới 50 %” ⇒ 0 × the maximum ⇒ 0% of the maximum",
+            "(a + b)/c = (49999 + 0)/100000 = 49,999 %: “Dưới 50 %” ⇒ 0 × điểm tối đa ⇒ 0 % của điểm tối đa",
+            "(a + b)/c = (49999 + 0)/100000 = 49.999%: “Dưới 50 %” ⇒ 0 × the maximum ⇒ 0% of the maximum",
         ),
         (
             FLOOR,
             figures(a=799_999, b=1_000_000),
-            "a/b = 799999/1000000 ≈ 79,9999 % < 80 % ⇒ 79,9999 % ÷ 80 % × điểm tối đa ⇒ 99,9999 % của điểm tối đa",
-            "a/b = 799999/1000000 ≈ 79.9999% < 80% ⇒ 79.9999% ÷ 80% × the maximum ⇒ 99.9999% of the maximum",
+            "a/b = 799999/1000000 = 79,9999 % < 80 % ⇒ 79,9999 % ÷ 80 % × điểm tối đa ⇒ 99,9999 % của điểm tối đa",
+            "a/b = 799999/1000000 = 79.9999% < 80% ⇒ 79.9999% ÷ 80% × the maximum ⇒ 99.9999% of the maximum",
         ),
         (
             MODELS,
@@ -813,3 +813,31 @@ def test_means_of_the_peers_count_in_what_rows_add_up_to() -> None:
         Fraction(29, 36),
     )
     assert added(score(nested(None, None, None, None), mean, units))["1.1"][2] == Fraction(3, 4)
+
+
+def test_a_unit_alone_does_not_count_what_its_reviewer_has_yet_to_say() -> None:
+    index_set = set_of(Manual(counts("a")), YES_NO)
+    answers = {"1.1": figures(a=3), "1.2": {"choice": "yes"}}
+    alone = score(index_set, EXACT, [unit("u", answers)], peers_known=False).card(0)
+    assert [line.points for line in alone.lines] == [None, 10]
+    assert [alone.total, alone.maximum, alone.dti] == [10, 10, 100]
+    assert alone.lines[0].warnings == ("awaits_reviewer",)
+    decided = unit("u", answers, points={"1.1": Fraction(4)})
+    card = score(index_set, EXACT, [decided], peers_known=False).card(0)
+    assert [card.total, card.maximum] == [14, 20]
+
+
+@pytest.mark.parametrize(
+    ("maximum", "digits", "said"),
+    [("0.004", 2, "0,002/0,004 điểm"), ("0.125", 2, "0,0625/0,125 điểm"), ("2.5", 0, "1/2,5 điểm")],
+)
+def test_a_maximum_is_never_rounded(maximum: str, digits: int, said: str) -> None:
+    index_set = set_of(Ratio(counts("a", "b"), ("a",), ("b",)), max_points=maximum)
+    scores = score(index_set, Policy("p", digits=digits), [unit("u", {"1.1": figures(a=1, b=2)})])
+    assert said.split("/")[1] in scores.card(0).lines[0].explanation.text
+
+
+def test_numbers_that_differ_in_the_fifteenth_digit_are_told_apart() -> None:
+    rule = Ratio(counts("a", "b"), ("a",), ("b",), Fraction(4, 5))
+    scores = score(set_of(rule), EXACT, [unit("u", {"1.1": figures(a=799999999999999, b=999999999999999)})])
+    assert "≈ 80 %" not in scores.card(0).lines[0].explanation.text
