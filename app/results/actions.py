@@ -82,13 +82,13 @@ async def finalize(
     index_set, policy = await queries.measures_of(session, scope)
     defaults = await queries.defaults_unreviewed(session, scope, policy, now)
     basis = queries.basis_of(scope.id, index_set, policy, defaults_unreviewed=defaults)
-    taking, snapshot = await queries.taken(session, basis)
-    if snapshot is None:
-        raise not_reviewed(taking.waiting)
-    previous = await queries.newest_of(session, scope.id)
     result_id = new_id()
     with not_collecting():
+        taking, snapshot = await queries.taken(session, basis)
+        if snapshot is None:
+            raise not_reviewed(taking.waiting)
         await _store(session, result_id, snapshot)
+    previous = await queries.newest_of(session, scope.id)
     if previous is not None and previous.sha256 == snapshot.sha256:
         raise NothingChanged(result_id=str(previous.id), number=previous.number)
     if previous is not None and not reason:

@@ -25,7 +25,7 @@ from app.results.schemas import (
     ReasonOut,
     UnitResultOut,
 )
-from app.results.snapshot import card_of, lines_of
+from app.results.snapshot import card_of, lines_of, not_collecting
 from app.reviews.queries import adjustments_of, appraised_card
 from app.scoring.exact import exact, fraction, shown
 from app.submissions.actions import self_scores
@@ -39,10 +39,11 @@ async def preview(session: AsyncSession, scope: RankingScope, now: datetime) -> 
     index_set, policy = await queries.measures_of(session, scope)
     defaults = await queries.defaults_unreviewed(session, scope, policy, now)
     basis = queries.basis_of(scope.id, index_set, policy, defaults_unreviewed=defaults)
-    taking, snapshot = await queries.taken(session, basis)
+    with not_collecting():
+        taking, snapshot = await queries.taken(session, basis)
+        lines = await asyncio.to_thread(lines_of, snapshot) if snapshot else []
     newest = await queries.newest_of(session, scope.id)
     units = [PreviewLine.model_validate(one, from_attributes=True) for one in taking.seen]
-    lines = await asyncio.to_thread(lines_of, snapshot) if snapshot else []
     for unit, line in zip(units, lines, strict=False):
         unit.total, unit.maximum, unit.dti, unit.rank = line.total, line.maximum, line.dti, line.rank
         unit.dti_shown = line.dti and shown(fraction(line.dti), basis.policy.digits)

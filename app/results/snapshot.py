@@ -178,7 +178,7 @@ class Snapshot:
         self.peers: Document = {code: asdict(facts) for code, facts in self._scores.peers.items()}
 
     def batches(self) -> Iterator[list[Line]]:
-        """Make the lines by unit id, some hundred at a time."""
+        """Make the lines by unit id, some hundred at a time; afterwards the scores are gone."""
         taken = self._taken
         inputs = [*zip(taken.names, taken.texts, strict=True)]
         for start in range(0, len(inputs), _BATCH):
@@ -188,7 +188,7 @@ class Snapshot:
             yield lines
         # Freed one by one: to free a million objects at once would keep every other thread waiting.
         held: list[list[Any]] = [inputs, taken.names, taken.texts, taken.units, *taken.columns]
-        for emptied in held:
+        for emptied in (*held, *self._scores.cells()):
             while emptied:
                 emptied.pop()
 

@@ -124,6 +124,10 @@ class Scores:
         near, slack = self._near[i]
         return self._shown(100 * near, 100 * slack, lambda: self._total(i) / maximum * 100)
 
+    def cells(self) -> list[list[Any]]:
+        """Give the lists that hold the cells, for whoever has to empty them slowly."""
+        return [*self._shares, *self._points, self._rounded]
+
     def card(self, i: int, lang: str = "vi") -> Scorecard:
         """Write out one unit's result, with an explanation per indicator in "vi" or "en"."""
         values = columns_of(self.index_set.indicators, [self.units[i]])
