@@ -1,6 +1,6 @@
 """The method of an index set as one page for the public: in Vietnamese, self-contained, printable. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from fractions import Fraction
 from html import escape
@@ -69,8 +69,12 @@ thead th { background: var(--fill); font-weight: bold; overflow-wrap: normal }
 """
 
 
-def method_page(file: IndexSetFile, sha256: str, state: str) -> str:
-    """Write a version of a set as an HTML page; `state` is draft, published or retired."""
+def method_page(file: IndexSetFile, sha256: str, state: str, names: Mapping[str, str] | None = None) -> str:
+    """Write a version of a set as an HTML page; `state` is draft, published or retired.
+
+    `names` are those of the agencies, by key; a key nobody bears stays as it is.
+    """
+    file = _with_names(file, names or {})
     title = escape(file.title.vi)
     sections = [
         ("tu-neu", "Văn bản tự nêu và kết quả đếm", _declarations(file)),
@@ -97,6 +101,23 @@ def method_page(file: IndexSetFile, sha256: str, state: str) -> str:
         "</main></body></html>\n",
     ]
     return "\n".join(lines)
+
+
+def _with_names(file: IndexSetFile, names: Mapping[str, str]) -> IndexSetFile:
+    groups = [
+        group.model_copy(update={"indicators": [_named(row, names) for row in group.indicators]})
+        for group in file.groups
+    ]
+    return file.model_copy(update={"groups": groups})
+
+
+def _named(row: IndicatorRow, names: Mapping[str, str]) -> IndicatorRow:
+    changed = {
+        "verified_by": [names.get(key, key) for key in row.verified_by],
+        "declared_by": names.get(row.declared_by, row.declared_by),
+        "rows": row.rows and [_named(below, names) for below in row.rows],
+    }
+    return row.model_copy(update=changed)
 
 
 # --- the set as a whole -------------------------------------------------------------------------------------

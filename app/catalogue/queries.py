@@ -178,10 +178,15 @@ async def index_set_by_key(session: AsyncSession, key: str, version: int | None 
         return None
 
 
-def method_of(version: Version) -> str:
-    """Return the page that shows the method to everybody."""
+async def method_of(session: AsyncSession, version: Version) -> str:
+    """Return the page that shows the method to everybody, with the agencies' present names."""
     row, state = version.row, version.state.value
-    return _once(f"method, {state}", row.sha256, lambda: method_page(set_file(row), row.sha256, state))
+    file = set_file(row)
+    query = select(Unit.key, UnitVersion.name).join(UnitVersion, UnitVersion.unit_id == Unit.id)
+    query = query.where(Unit.key.in_(_agencies(file))).order_by(UnitVersion.valid_from)
+    names = {key: name for key, name in (await session.execute(query)).all()}  # the latest name last
+    written = f"method, {state}, {sorted(names.items())}"
+    return _once(written, row.sha256, lambda: method_page(file, row.sha256, state, names))
 
 
 def summary_of(version: Version) -> SetSummary:
@@ -224,9 +229,13 @@ def whole_version_out(version: Version) -> WholeVersionOut:
     return WholeVersionOut(**dict(set_out(version)), events=version_out(version).events)
 
 
+def _agencies(file: IndexSetFile) -> set[str]:
+    return {key for row in all_rows(file) for key in (*row.verified_by, row.declared_by)} - {"unit"}
+
+
 async def unknown_agencies(session: AsyncSession, file: IndexSetFile, today: date) -> list[str]:
     """Return the agencies that a set names and no unit of today is called."""
-    named = {key for row in all_rows(file) for key in (*row.verified_by, row.declared_by)} - {"unit"}
+    named = _agencies(file)
     query = select(Unit.key).join(UnitVersion, UnitVersion.unit_id == Unit.id)
     known = await session.scalars(query.where(valid_on(today), Unit.key.in_(named)))
     return sorted(named.difference(known))

@@ -11,10 +11,11 @@ from app.catalogue import queries
 from app.catalogue.schemas import PolicyFile
 from app.catalogue.version_schemas import DiffOut, Key, SetOut, SetSummary, Version
 from app.catalogue.versions import diff
+from app.core.conditional import matches
 from app.core.http import DbSession, Schema, problems, router
 
 OfVersion = Annotated[Version | None, Query(description="default: the latest that is published")]
-IfNoneMatch = Annotated[str | None, Header()]
+IfNoneMatch = Annotated[str, Header()]
 
 _TAG = "Bộ chỉ số · Index sets"
 routes = router("/index-sets", _TAG)
@@ -47,12 +48,12 @@ async def read_index_set(
     session: DbSession,
     response: Response,
     version: OfVersion = None,
-    if_none_match: IfNoneMatch = None,
+    if_none_match: IfNoneMatch = "",
 ) -> SetOut | Response:
     """Show an index set with every rule, its source lines and what its document counts differently (public)."""
     found = await queries.public_version(session, key, version)
     etag = f'"{found.row.sha256}-{found.state}"'
-    if if_none_match == etag:
+    if matches(if_none_match.encode(), etag.encode()):
         return Response(status_code=304, headers={"ETag": etag})
     response.headers["ETag"] = etag
     return queries.set_out(found)
@@ -68,15 +69,17 @@ async def compare_index_sets(key: Key, before: Version, after: Version, session:
 
 @routes.get("/{key}/method", response_class=HTMLResponse, responses=_FOUND)
 async def read_method(
-    key: Key, session: DbSession, version: OfVersion = None, if_none_match: IfNoneMatch = None
+    key: Key, session: DbSession, version: OfVersion = None, if_none_match: IfNoneMatch = ""
 ) -> Response:
     """Show the method as a page to read and to print (public)."""
-    page = queries.method_of(await queries.public_version(session, key, version))
+    found = await queries.public_version(session, key, version)
+    page = await queries.method_of(session, found)
     # Of the page, not of the set: a page that is written otherwise is sent again.
     etag = f'"{sha256(page.encode()).hexdigest()}"'
-    if if_none_match == etag:
-        return Response(status_code=304, headers={"ETag": etag})
-    return HTMLResponse(page, headers={"ETag": etag, "Content-Security-Policy": _PAGE_POLICY})
+    headers = {"ETag": etag, "Content-Security-Policy": _PAGE_POLICY}
+    if matches(if_none_match.encode(), etag.encode()):
+        return Response(status_code=304, headers=headers)
+    return HTMLResponse(page, headers=headers)
 
 
 @policy_routes.get("", response_model=list[PolicySummary])
@@ -98,14 +101,14 @@ async def list_policies(session: DbSession) -> list[PolicySummary]:
     "/{key}", response_model=PolicyFile, responses=_UNCHANGED | problems(queries.PolicyNotFound)
 )
 async def read_policy(
-    key: Key, session: DbSession, response: Response, if_none_match: IfNoneMatch = None
+    key: Key, session: DbSession, response: Response, if_none_match: IfNoneMatch = ""
 ) -> PolicyFile | Response:
     """Show the latest version of a policy: how the province reads what the documents leave open (public)."""
     row = await queries.policy_by_key(session, key)
     if row is None:
         raise queries.PolicyNotFound()
     etag = f'"{row.sha256}"'
-    if if_none_match == etag:
+    if matches(if_none_match.encode(), etag.encode()):
         return Response(status_code=304, headers={"ETag": etag})
     response.headers["ETag"] = etag
     return queries.policy_file(row)

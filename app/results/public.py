@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.core.conditional import matches
 from app.core.db import new_id
 from app.results.actions import CHANNEL
 
@@ -164,12 +165,6 @@ def accepts_gzip(accept_encoding: bytes) -> bool:
         if coding.strip() in (b"gzip", b"*"):
             return not (weight and weight.partition(b"=")[2].strip() in (b"0", b"0.0", b"0.00", b"0.000"))
     return False
-
-
-def matches(if_none_match: bytes, etag: bytes) -> bool:
-    """Answer whether a client's If-None-Match names an ETag; strong or weak makes no difference (RFC 9110)."""
-    named = [tag.strip().removeprefix(b"W/") for tag in if_none_match.split(b",")]
-    return b"*" in named or etag.removeprefix(b"W/") in named
 
 
 # --- hearing of publications --------------------------------------------------------------------------------

@@ -5,10 +5,11 @@ from uuid import UUID
 
 from fastapi import Header, Query, Response
 
+from app.core.conditional import matches
 from app.core.http import DbSession, Language, problems, router
 from app.results import looking, publication, queries
 from app.results.models import Result
-from app.results.public import accepts_gzip, matches
+from app.results.public import accepts_gzip
 from app.results.schemas import PublicRankingOut, PublicYear, PublishedOut, UnitResultOut
 from app.units.models import UnitKind
 

@@ -468,3 +468,23 @@ async def test_the_difference_of_two_published_versions_is_public(
     assert (await client.get(f"{ONE}/diff?before=1&after=3")).status_code == 404
     assert (await client.get(f"{ONE}/diff?before=1")).status_code == 422
     assert (await client.get(f"{ONE}/diff?before=0&after=1")).status_code == 422
+
+
+@pytest.mark.parametrize("path", ["", "/method"])
+async def test_whoever_holds_it_already_is_told_so(client: CheckedClient, path: str) -> None:
+    """A proxy that compresses makes a strong tag weak, and clients may name several."""
+    url = f"{URL}/camau-2023-so{path}"
+    first = await client.get(url)
+    tag = first.headers["etag"]
+    for held in (tag, f"W/{tag}", f'"other", {tag}', "*"):
+        again = await client.get(url, headers={"If-None-Match": held})
+        assert (again.status_code, again.headers["etag"]) == (304, tag), held
+        if path:
+            assert again.headers["content-security-policy"] == first.headers["content-security-policy"]
+    assert (await client.get(url, headers={"If-None-Match": '"other"'})).status_code == 200
+
+
+async def test_the_page_calls_agencies_by_their_names(client: CheckedClient) -> None:
+    page = (await client.get(f"{URL}/camau-2023-xa/method")).text
+    assert "Sở Thông tin và Truyền thông (thay cho đơn vị)" in page
+    assert "so-tttt" not in page

@@ -9,6 +9,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
 
+from app.core.conditional import matches
 from app.core.config import Settings
 from app.core.db import Database
 from app.main import create_app
@@ -18,7 +19,6 @@ from app.results.public import (
     RankingCache,
     accepts_gzip,
     listening,
-    matches,
 )
 from app.reviews.models import AdjustmentKind
 from app.submissions.models import RankingScope
