@@ -14,8 +14,8 @@ from app.catalogue.files import catalogue
 from app.core.config import Settings
 from app.core.db import Database, new_id
 from app.core.embedded import EmbeddedPostgres
+from app.core.vietnamese import VIETNAM
 from app.main import create_app
-from app.periods.rules import VIETNAM
 from app.scoring.model import Options
 from tests.client import CheckedClient
 from tests.conftest import Clock, _clone, logged_in

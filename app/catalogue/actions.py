@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Iterator, Set
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -18,11 +17,10 @@ from app.catalogue.schemas import IndexSetFile
 from app.catalogue.version_schemas import NOT_RANKED, ImportOut
 from app.catalogue.versions import diff
 from app.core.audit import SYSTEM, Actor, record
-from app.core.http import etag
-from app.core.problems import Fault, Problem, StaleVersion
+from app.core.http import require_present
+from app.core.problems import Fault, Problem
+from app.core.vietnamese import VIETNAM
 from app.units.models import UnitKind
-
-_VIETNAM = ZoneInfo("Asia/Ho_Chi_Minh")
 
 
 class VersionChanged(RuntimeError):
@@ -156,7 +154,7 @@ async def import_set(
         counted=file.counted,
         counted_by_group=file.counted_by_group,
         differences=file.differences,
-        unknown_agencies=await queries.unknown_agencies(session, file, now.astimezone(_VIETNAM).date()),
+        unknown_agencies=await queries.unknown_agencies(session, file, now.astimezone(VIETNAM).date()),
         diff=None if before is None else diff(before, file),
     )
 
@@ -206,7 +204,7 @@ async def publish(
 
     Raises: StaleVersion (412), IndexSetNotDraft (409).
     """
-    _require_latest(version, based_on)
+    require_present(len(version.events), based_on)
     if version.state is not SetState.DRAFT:
         raise IndexSetNotDraft(state=version.state.value)
     return await _move(session, version, SetState.PUBLISHED, by, now)
@@ -219,7 +217,7 @@ async def retire(
 
     Raises: StaleVersion (412), IndexSetRetired (409).
     """
-    _require_latest(version, based_on)
+    require_present(len(version.events), based_on)
     if version.state is SetState.RETIRED:
         raise IndexSetRetired()
     return await _move(session, version, SetState.RETIRED, by, now, reason)
@@ -245,13 +243,3 @@ async def _move(
 
 def _named(row: IndexSetRow) -> dict[str, Any]:
     return {"key": row.key, "version": row.set_version, "sha256": row.sha256}
-
-
-def _require_latest(version: Version, expected: int) -> None:
-    """Refuse a change that is based on another number of events than there are."""
-    if len(version.events) != expected:
-        raise StaleVersion(
-            "Đọc lại dữ liệu, xem thay đổi của người khác rồi gửi lại.",
-            "Read the resource again, look at what changed, then repeat your change.",
-            current_etag=etag(len(version.events)),
-        )

@@ -122,11 +122,19 @@ def require_version(row: VersionedRow, expected: int) -> None:
 
     Raises: StaleVersion (412) with the present version.
     """
-    if row.version != expected:
+    require_present(row.version, expected)
+
+
+def require_present(present: int, expected: int) -> None:
+    """Refuse a change that is based on another version than `present`, whatever is counted as one.
+
+    Raises: StaleVersion (412) with the present version.
+    """
+    if present != expected:
         raise StaleVersion(
             "Đọc lại dữ liệu, xem thay đổi của người khác rồi gửi lại.",
             "Read the resource again, look at what changed, then repeat your change.",
-            current_etag=etag(row.version),
+            current_etag=etag(present),
         )
 
 

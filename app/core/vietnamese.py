@@ -1,9 +1,12 @@
-"""Vietnamese text: search that ignores accents, and the order of the Vietnamese alphabet.
+"""Vietnamese text and time: search that ignores accents, the order of the Vietnamese alphabet, the time zone.
 
-PostgreSQL cannot do either without extensions that small servers lack, so both keys are stored with the row.
+PostgreSQL cannot do the first two without extensions that small servers lack, so both keys are stored with the row.
 """
 
 import unicodedata
+from zoneinfo import ZoneInfo
+
+VIETNAM = ZoneInfo("Asia/Ho_Chi_Minh")
 
 _ALPHABET = "aăâbcdđeêghiklmnoôơpqrstuưvxy"
 _LATIN_EXTRA = {"f": "eê", "j": "i", "w": "v", "z": "y"}  # foreign letters sort just after these

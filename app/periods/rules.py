@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
-from zoneinfo import ZoneInfo
 
 import holidays
 
-VIETNAM = ZoneInfo("Asia/Ho_Chi_Minh")
+from app.core.vietnamese import VIETNAM
+
 _DAY = timedelta(days=1)
 
 

@@ -14,8 +14,8 @@ from app.catalogue.models import IndexSetRow, PolicyRow
 from app.core.audit import record
 from app.core.db import driver_of, new_id
 from app.core.problems import Fault, InvalidRequest, Problem
+from app.core.vietnamese import VIETNAM
 from app.periods.models import Period
-from app.periods.rules import VIETNAM
 from app.results import publication, queries
 from app.results.models import Result, ResultState
 from app.results.schemas import PublishIn, SupersededBy

@@ -20,10 +20,10 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from app.reviews.adopted import Dossier, adopted
-from app.reviews.settled import columns_from, settle, values_and_input, whole_input
+from app.reviews.settled import columns_from, scored_input, settle, whole_input
 from app.scoring.engine import ENGINE_VERSION, Scorecard, Scores, score_against, score_columns
 from app.scoring.exact import exact, shown
 from app.scoring.model import IndexSet, Policy, UnitInput
@@ -135,18 +135,18 @@ class Taking:
         ]
         self.put([(_named(one), self._settled(one)) for one in dossiers])
 
-    def put(self, settled: list[tuple["Named", bytes]]) -> None:
+    def put(self, settled: list[tuple[Named, bytes]]) -> None:
         """Take in who units are, and what is settled about each."""
         taken = self._taken
         rows = []
         for named, text in settled:
-            values, unit = values_and_input(
-                text, named.id, is_ranked=named.is_ranked, is_reviewed=named.is_reviewed
-            )
-            rows.append(values if unit.is_reviewed else [None] * len(values))
+            read = from_json(text)
+            rows.append(read["values"] if named.is_reviewed else [None] * len(read["values"]))
             taken.names.append(named)
             taken.texts.append(text)
-            taken.units.append(unit)
+            taken.units.append(
+                scored_input(read, named.id, is_ranked=named.is_ranked, is_reviewed=named.is_reviewed)
+            )
         for column, some in zip(taken.columns, columns_from(self.basis.index_set, rows), strict=True):
             column.extend(some)
 

@@ -8,10 +8,11 @@ indicator as [kind, value, reason], the latest last; the rest is what they leave
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from app.scoring.exact import exact
 from app.scoring.model import Checklist, Decision, IndexSet, UnitInput
@@ -24,11 +25,6 @@ START = f'{{"format":{FORMAT},'
 def settle(index_set: IndexSet, unit: UnitInput) -> bytes:
     """Write down what is scored for a unit."""
     values = [value for (value,) in columns_of(index_set.indicators, [unit])]
-    return settled_text(unit, values)
-
-
-def settled_text(unit: UnitInput, values: Sequence[Any]) -> bytes:
-    """Write down what is scored for a unit whose values were read already."""
     return to_json(
         {
             "format": FORMAT,
@@ -45,12 +41,9 @@ def settled_text(unit: UnitInput, values: Sequence[Any]) -> bytes:
     )
 
 
-def values_and_input(
-    text: str | bytes, key: str, *, is_ranked: bool, is_reviewed: bool
-) -> tuple[list[Any], UnitInput]:
-    """Read what scoring needs of a settled text: the values, and a unit without answers."""
-    settled = from_json(text)
-    unit = UnitInput(
+def scored_input(settled: dict[str, Any], key: str, *, is_ranked: bool, is_reviewed: bool) -> UnitInput:
+    """Read what scoring needs beside the values: a unit without answers."""
+    return UnitInput(
         key=key,
         is_ranked=is_ranked,
         answers={},
@@ -59,26 +52,20 @@ def values_and_input(
         is_reviewed=is_reviewed,
         without_evidence=frozenset(settled["without_evidence"]),
     )
-    return settled["values"], unit
 
 
 def whole_input(
     index_set: IndexSet, settled: dict[str, Any], key: str, *, is_ranked: bool, is_reviewed: bool
 ) -> UnitInput:
-    """Read everything of a settled text, answers and decisions too, to explain what was scored."""
+    """Read everything, answers and decisions too, to explain what was scored."""
     answers = {
         row.code: answer_of(row.rule, value)
         for row, value in zip(index_set.indicators, settled["values"], strict=True)
         if value is not None
     }
-    return UnitInput(
-        key=key,
-        is_ranked=is_ranked,
+    return replace(
+        scored_input(settled, key, is_ranked=is_ranked, is_reviewed=is_reviewed),
         answers=answers | {code: {"not_applicable": True} for code in settled["claimed"]},
-        points={code: Fraction(points) for code, points in settled["points"].items()},
-        not_applicable=frozenset(settled["not_applicable"]),
-        is_reviewed=is_reviewed,
-        without_evidence=frozenset(settled["without_evidence"]),
         decisions={
             code: tuple(Decision(*one) for one in made) for code, made in settled["decisions"].items()
         },

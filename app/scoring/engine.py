@@ -16,7 +16,7 @@ from operator import mul
 from typing import Any
 
 from app.scoring.cells import earns_nothing, extremes_of, settled, shares_in, sum_of, with_means
-from app.scoring.exact import decimal, exact_quotient, shown
+from app.scoring.exact import decimal, shown
 from app.scoring.explain import explain
 from app.scoring.model import Band, Count, IndexSet, Indicator, Manual, Peers, Policy, UnitInput
 from app.scoring.ranking import band_of, competition_ranks
@@ -92,19 +92,6 @@ class Scores:
         if low != high:
             return band_of(self.dti(i) or Fraction(0), self.policy.bands)
         return self._bands[low - 1] if low else None
-
-    def points(self, i: int) -> list[str | None]:
-        """Give the exact points per indicator in the set's order ("10", "25/3"); None while pending."""
-        cells = [column[i] for column in self._shares]
-        points = [
-            exact_quotient(top * gain, bottom * whole)
-            for (top, bottom), (gain, whole) in zip(cells, self._gains, strict=True)
-        ]
-        return self._written(i, points)
-
-    def shown_points(self, i: int) -> list[str | None]:
-        """Give the points per indicator as people see them ("8.33"); None while pending."""
-        return self._written(i, [decimal(units, self.policy.digits) for units in self.rounded_points(i)])
 
     def rounded_points(self, i: int) -> tuple[int, ...]:
         """Give the points per indicator half up, as counts of 10**-digits; 0 while pending."""
@@ -275,15 +262,6 @@ class Scores:
                 found = ("no_maximum", *found)
         is_of_peers = is_pending and not isinstance(indicator.rule, Manual)
         return (*found, "depends_on_peers") if is_of_peers else found
-
-    def _written(self, i: int, points: Sequence[str | None]) -> list[str | None]:
-        """Blank out what is pending, and what has no maximum to be points of."""
-        if not self._pending[i] and self._maxima is not None:
-            return [*points]
-        return [
-            None if row.code in self._pending[i] or row.max_points is None else text
-            for row, text in zip(self.index_set.indicators, points, strict=True)
-        ]
 
     def _shown(self, near: int, slack: int, value: Callable[[], Fraction]) -> str:
         """Round what lies between near and near + slack grains, exactly where the two differ."""

@@ -1,7 +1,6 @@
 """Exact numbers: how they are compared, rounded and written. No float appears here."""
 
 from fractions import Fraction
-from math import gcd
 from typing import overload
 
 _CHUNK = 4000  # Python refuses to write an int of more than 4300 digits at once
@@ -49,17 +48,8 @@ def exact(value: Fraction | None) -> str | None:
     """Write a value without loss: "10" or "25/3", in lowest terms; None stays None."""
     if value is None:
         return None
-    return exact_quotient(value.numerator, value.denominator)
-
-
-def exact_quotient(numerator: int, denominator: int) -> str:
-    """Write a quotient as `exact` does, without a Fraction: results hold half a million of them."""
-    if denominator != 1:
-        common = gcd(numerator, denominator)
-        numerator, denominator = numerator // common, denominator // common
-    if numerator >= _LIMIT or denominator >= _LIMIT:
-        return _digits(numerator) if denominator == 1 else f"{_digits(numerator)}/{_digits(denominator)}"
-    return str(numerator) if denominator == 1 else f"{numerator}/{denominator}"
+    numerator, denominator = value.as_integer_ratio()
+    return _digits(numerator) if denominator == 1 else f"{_digits(numerator)}/{_digits(denominator)}"
 
 
 def _digits(number: int) -> str:

@@ -3,13 +3,13 @@
 from datetime import date, datetime
 from typing import Annotated
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from fastapi import Query
 
 from app.accounts.auth import Requires
 from app.accounts.permissions import Permission, Principal
 from app.core.http import DbSession, Now, Page, PagingQuery, problems, router
+from app.core.vietnamese import VIETNAM
 from app.units import queries
 from app.units.models import UnitKind
 from app.units.schemas import UnitOut
@@ -20,7 +20,7 @@ routes = router("/units", "Đơn vị · Units")
 
 
 def _day(on: date | None, now: datetime) -> date:
-    return on or now.astimezone(ZoneInfo("Asia/Ho_Chi_Minh")).date()
+    return on or now.astimezone(VIETNAM).date()
 
 
 @routes.get("", response_model=Page[UnitOut])

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.core.vietnamese import VIETNAM
 from app.periods.rules import (
-    VIETNAM,
     Calendar,
     end_of,
     is_late,

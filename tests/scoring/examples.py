@@ -5,7 +5,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from app.scoring.engine import UnitInput
+from app.scoring.engine import Scores, UnitInput
+from app.scoring.exact import exact
 from app.scoring.model import (
     Checklist,
     Count,
@@ -37,6 +38,16 @@ def counts(*keys: str) -> tuple[Variable, ...]:
 def best_of(key: str, measure: str = "share_of_best") -> Peers:
     """Make a peers rule of one count."""
     return Peers(counts(key), (key,), (), "min_max" if measure == "min_max" else "share_of_best")
+
+
+def points_of(scores: Scores, i: int) -> list[str | None]:
+    """Return the exact points per indicator in the set's order ("10", "25/3"); None while pending."""
+    return [exact(line.points) for line in scores.card(i).lines]
+
+
+def shown_points_of(scores: Scores, i: int) -> list[str | None]:
+    """Return the points per indicator as people see them ("8.33"); None while pending."""
+    return [line.shown or None for line in scores.card(i).lines]
 
 
 def set_of(*rules: Rule, max_points: str | None = "10") -> IndexSet:

@@ -10,7 +10,7 @@ from app.scoring.exact import exact, fraction, shown
 from app.scoring.model import Band, IndexSet, Indicator, Option, Options, Policy, Ratio
 from app.scoring.ranking import band_of, competition_ranks
 from tests.scoring import oracle
-from tests.scoring.examples import EXACT, YES_NO, best_of, counts, set_of, unit
+from tests.scoring.examples import EXACT, YES_NO, best_of, counts, points_of, set_of, shown_points_of, unit
 
 A_OF_B = Ratio(counts("a", "b"), ("a",), ("b",))
 AVERAGE = Policy("average", not_applicable="peer_average")
@@ -70,7 +70,7 @@ def test_a_sum_that_is_an_exact_half_is_rounded_up() -> None:
     index_set = set_of(A_OF_B, A_OF_B, max_points="0.01")
     scores = score(index_set, EXACT, [unit("a", {"1.1": ratio(1, 3), "1.2": ratio(1, 6)})])
     assert (scores.total(0), scores.shown_total(0)) == (Fraction(1, 200), "0.01")
-    assert scores.shown_points(0) == ["0.00", "0.00"]
+    assert shown_points_of(scores, 0) == ["0.00", "0.00"]
 
 
 def test_ranks_compare_exact_values_only_where_the_near_ones_are_too_close() -> None:
@@ -145,7 +145,7 @@ def test_an_indicator_that_does_not_apply_leaves_the_maximum_of_that_unit() -> N
 def test_or_it_takes_the_mean_of_the_units_that_were_assessed() -> None:
     """Ruling 8, D-114: zeros count, and so do units that take no rank; unreviewed ones do not."""
     scores = claims(AVERAGE)
-    assert (scores.points(3)[1], exact(scores.maximum(3))) == ("55/12", "20")  # (10 + 5 + 0 + 10/3) / 4
+    assert (points_of(scores, 3)[1], exact(scores.maximum(3))) == ("55/12", "20")  # (10 + 5 + 0 + 10/3) / 4
     assert scores.card(3).lines[1].warnings == ("not_applicable",)
 
 
@@ -155,7 +155,7 @@ def test_where_nobody_was_assessed_there_is_no_mean_and_no_points() -> None:
         unit("b", {"1.1": ratio(1, 1)}, is_reviewed=False),
     ]
     scores = score(set_of(A_OF_B), AVERAGE, units)
-    assert (scores.points(0), exact(scores.maximum(0))) == (["0"], "10")
+    assert (points_of(scores, 0), exact(scores.maximum(0))) == (["0"], "10")
     assert "1.1" not in scores.peers
     assert "không có đơn vị cùng cấp nào được đánh giá" in scores.card(0).lines[0].explanation.text
 
@@ -189,14 +189,14 @@ def test_a_dossier_nobody_reviewed_is_ranked_at_zero_and_sets_no_best() -> None:
     index_set = set_of(best_of("x"))
     left = unit("left", {"1.1": {"figures": {"x": 90}}}, points={"1.1": Fraction(3)}, is_reviewed=False)
     scores = score(index_set, EXACT, [left, unit("a", {"1.1": {"figures": {"x": 9}}})])
-    assert (scores.points(0), scores.points(1), scores.rank(0)) == (["0"], ["10"], 2)
+    assert (points_of(scores, 0), points_of(scores, 1), scores.rank(0)) == (["0"], ["10"], 2)
     assert scores.card(0).lines[0].warnings == ("not_reviewed",)
 
 
 def test_points_a_reviewer_set_replace_the_rule() -> None:
     units = [unit("a", {"1.1": ratio(1, 1)}, points={"1.1": Fraction(7, 2), "1.2": Fraction(10)})]
     scores = score(set_of(A_OF_B, YES_NO), EXACT, units)
-    assert scores.points(0) == ["7/2", "10"]
+    assert points_of(scores, 0) == ["7/2", "10"]
     assert [line.warnings for line in scores.card(0).lines] == [("set_by_reviewer",)] * 2
     assert (
         scores.card(0, "en").lines[0].explanation.text
@@ -216,7 +216,7 @@ def test_a_policy_may_round_each_indicator_once_and_add_the_rounded_points() -> 
     index_set = set_of(A_OF_B, A_OF_B, A_OF_B)
     assert score(index_set, EXACT, units).shown_total(0) == "10.00"
     rounded = score(index_set, Policy("r", rounding="indicator"), units)
-    assert (rounded.total(0), rounded.points(0)) == (Fraction(999, 100), ["333/100"] * 3)
+    assert (rounded.total(0), points_of(rounded, 0)) == (Fraction(999, 100), ["333/100"] * 3)
 
 
 def test_a_unit_that_looks_at_itself_alone_sees_no_peers() -> None:
@@ -224,14 +224,14 @@ def test_a_unit_that_looks_at_itself_alone_sees_no_peers() -> None:
     answers = {"1.1": ratio(1, 2), "1.2": {"figures": {"x": 3}}, "1.3": {"figures": {"x": 3}}}
     me = unit("me", answers, points={"1.3": Fraction(4)}, not_applicable=frozenset({"1.4"}))
     scores = score(index_set, EXACT, [me], peers_known=False)
-    assert scores.points(0) == ["5", None, "4", "0"]
+    assert points_of(scores, 0) == ["5", None, "4", "0"]
     assert [scores.total(0), scores.maximum(0), scores.rank(0)] == [9, 20, None]
     assert scores.peers == {}
     line = scores.card(0).lines[1]
     assert (line.points, line.max_points) == (None, Fraction(10))
     assert (line.shown, line.warnings) == ("", ("depends_on_peers",))
     averaged = score(index_set, AVERAGE, [me], peers_known=False)
-    assert averaged.points(0) == ["5", None, "4", None]
+    assert points_of(averaged, 0) == ["5", None, "4", None]
     assert averaged.card(0).lines[3].warnings == ("not_applicable", "depends_on_peers")
 
 

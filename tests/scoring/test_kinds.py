@@ -26,7 +26,7 @@ from app.scoring.model import (
     UnitInput,
     Variable,
 )
-from tests.scoring.examples import EXACT, YES_NO, counts, set_of, unit
+from tests.scoring.examples import EXACT, YES_NO, counts, points_of, set_of, shown_points_of, unit
 
 ZERO, THIRD = Fraction(0), Fraction(1, 3)
 CHECKS = Checklist(
@@ -250,7 +250,7 @@ def test_a_set_without_maxima_has_shares_and_neither_totals_nor_ranks() -> None:
     assert [line.share for line in card.lines] == [Fraction(1, 2), None]
     assert (card.total, card.maximum, card.dti, card.rank, card.band) == (None,) * 5
     assert (scores.shown_total(0), scores.shown_dti(0), scores.rank(1)) == (None, None, None)
-    assert scores.points(0) == scores.shown_points(0) == [None, None]
+    assert points_of(scores, 0) == shown_points_of(scores, 0) == [None, None]
 
 
 def test_one_row_without_a_maximum_leaves_the_points_of_the_others() -> None:
@@ -259,8 +259,8 @@ def test_one_row_without_a_maximum_leaves_the_points_of_the_others() -> None:
     index_set = IndexSet("mixed", 1, "district", (first, replace(second, max_points=None)))
     scores = score(index_set, EXACT, [unit("a", {"1.1": {"checks": ["ipv6"]}, "1.2": figures(m=1)})])
     assert [line.points for line in scores.card(0).lines] == [5, None]
-    assert scores.points(0) == ["5", None]
-    assert scores.shown_points(0) == ["5.00", None]
+    assert points_of(scores, 0) == ["5", None]
+    assert shown_points_of(scores, 0) == ["5.00", None]
     assert (scores.total(0), scores.rank(0)) == (None, None)
 
 

@@ -31,7 +31,7 @@ from app.scoring.model import (
 )
 from app.scoring.ranking import band_of
 from tests.scoring import oracle
-from tests.scoring.examples import YES_NO, counts, set_of
+from tests.scoring.examples import YES_NO, counts, points_of, set_of
 
 BANDS = tuple(Band(str(start), "", "", Fraction(start)) for start in (90, 80, 50, Fraction(100, 3), 0))
 POLICIES = (
@@ -152,7 +152,7 @@ def test_a_hundred_thousand_random_answers_get_exactly_what_the_slow_oracle_give
         assert not any(faults(index_set, one.answers, by=None) for one in units)
         scores = score(index_set, policy, units)
         for i, expected in enumerate(oracle.truth(index_set, policy, units)):
-            assert scores.points(i) == [exact(points) for points, _ in expected.cells]
+            assert points_of(scores, i) == [exact(points) for points, _ in expected.cells]
             assert (scores.total(i), scores.maximum(i)) == (expected.total, expected.maximum)
             assert (scores.dti(i), scores.rank(i)) == (expected.dti, expected.rank)
             assert scores.band(i) == (None if expected.dti is None else band_of(expected.dti, policy.bands))

@@ -38,8 +38,10 @@ from tests.scoring.examples import (
     assessments,
     best_of,
     counts,
+    points_of,
     policies,
     set_of,
+    shown_points_of,
     unit,
     values,
 )
@@ -144,8 +146,8 @@ def test_the_engine_gives_what_the_slow_oracle_gives(assessment: Assessment, pol
             expected.dti,
             expected.rank,
         )
-        assert scores.points(i) == [exact(points) for points, _ in expected.cells]
-        assert scores.shown_points(i) == [shown(points, policy.digits) for points, _ in expected.cells]
+        assert points_of(scores, i) == [exact(points) for points, _ in expected.cells]
+        assert shown_points_of(scores, i) == [shown(points, policy.digits) for points, _ in expected.cells]
         assert scores.shown_total(i) == shown(expected.total, policy.digits)
         assert scores.shown_dti(i) == (None if expected.dti is None else shown(expected.dti, policy.digits))
 
@@ -264,7 +266,7 @@ def test_names_change_no_number(assessment: Assessment, policy: Policy) -> None:
 def _numbers(scores: Scores, i: int) -> tuple[Any, ...]:
     card = scores.card(i)
     lines = [(line.code, line.share, line.points, line.max_points, line.warnings) for line in card.lines]
-    return lines, scores.points(i), card.total, card.maximum, card.dti, card.rank, scores.shown_total(i)
+    return lines, points_of(scores, i), card.total, card.maximum, card.dti, card.rank, scores.shown_total(i)
 
 
 def _renamed(value: Any) -> Any:

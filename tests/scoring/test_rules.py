@@ -6,7 +6,7 @@ import pytest
 
 from app.scoring.engine import UnitInput, score
 from app.scoring.model import Option, Options, Peers, Ratio, Variable
-from tests.scoring.examples import EXACT, YES_NO, best_of, counts, set_of, unit
+from tests.scoring.examples import EXACT, YES_NO, best_of, counts, points_of, set_of, unit
 
 AT_80 = Ratio(counts("a", "b"), ("a",), ("b",), Fraction(4, 5))
 SUMS = Ratio(counts("a", "b", "c"), ("b", "c"), ("a",))
@@ -55,7 +55,7 @@ def test_an_answer_gives_the_points_the_document_says(
     rule: Options | Ratio, answer: dict[str, object] | None, points: str, warnings: tuple[str, ...]
 ) -> None:
     scores = score(set_of(rule), EXACT, [unit("u", {"1.1": answer} if answer else {})])
-    assert scores.points(0) == [points]
+    assert points_of(scores, 0) == [points]
     assert scores.card(0).lines[0].warnings == warnings
 
 
@@ -85,8 +85,8 @@ def test_a_figure_is_measured_against_the_best_or_between_both_extremes(
         for one in units
     ]
     scores = score(index_set, EXACT, units)
-    assert [scores.points(i)[0] for i in range(3)] == by_share
-    assert [scores.points(i)[1] for i in range(3)] == by_min_max
+    assert [points_of(scores, i)[0] for i in range(3)] == by_share
+    assert [points_of(scores, i)[1] for i in range(3)] == by_min_max
 
 
 def _with_x(key: str, x: int, *, is_ranked: bool = True) -> UnitInput:
@@ -103,7 +103,7 @@ def test_an_unranked_unit_is_measured_against_the_ranked_ones_and_does_not_set_t
         _with_x("low", 2, is_ranked=False),
     ]
     scores = score(index_set, EXACT, units)
-    assert [scores.points(i) for i in range(4)] == [["5", "0"], ["10", "10"], ["10", "10"], ["5/2", "0"]]
+    assert [points_of(scores, i) for i in range(4)] == [["5", "0"], ["10", "10"], ["10", "10"], ["5/2", "0"]]
     extremes = scores.peers["1.1"]
     assert (extremes.best, extremes.lowest) == ("8", "4")
     assert (extremes.best_units, extremes.lowest_units) == (("b",), ("a",))
@@ -112,11 +112,11 @@ def test_an_unranked_unit_is_measured_against_the_ranked_ones_and_does_not_set_t
 def test_all_peers_at_zero_leave_an_unranked_unit_at_zero_too() -> None:
     index_set = set_of(best_of("x"), best_of("x", "min_max"))
     scores = score(index_set, EXACT, [_with_x("a", 0), _with_x("other", 9, is_ranked=False)])
-    assert scores.points(1) == ["0", "0"]
+    assert points_of(scores, 1) == ["0", "0"]
 
 
 def test_without_ranked_units_there_is_no_best() -> None:
     scores = score(set_of(best_of("x")), EXACT, [_with_x("other", 9, is_ranked=False)])
-    assert scores.points(0) == ["0"]
+    assert points_of(scores, 0) == ["0"]
     assert scores.peers["1.1"].best is None
     assert "không xác định" in scores.card(0).lines[0].explanation.text
