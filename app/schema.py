@@ -4,8 +4,10 @@ from app.accounts import models as accounts
 from app.catalogue import models as catalogue
 from app.core import audit, http
 from app.core.db import Base
+from app.councils import models as councils
 from app.evidence import models as evidence
 from app.figures import models as figures
+from app.notifications import models as notifications
 from app.periods import models as periods
 from app.results import models as results
 from app.reviews import models as reviews
@@ -17,10 +19,12 @@ __all__ = [
     "accounts",
     "audit",
     "catalogue",
+    "councils",
     "evidence",
     "figures",
     "http",
     "metadata",
+    "notifications",
     "periods",
     "results",
     "reviews",

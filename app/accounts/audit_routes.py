@@ -32,6 +32,10 @@ class AuditEventOut(Schema):
     before: dict[str, Any] | None
     after: dict[str, Any] | None
     reason: str | None
+    on_behalf_of: UUID | None = Field(
+        description="the person in whose place the actor acted, by a delegation"
+    )
+    basis: str | None = Field(description="TM., KT., TL. or TUQ.")
 
 
 @routes.get("", response_model=Page[AuditEventOut])

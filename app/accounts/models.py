@@ -1,5 +1,7 @@
 """Who acts: people, their roles, their log-ins, and service accounts."""
 
+from datetime import date
+from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import ARRAY, ForeignKey, Text, UniqueConstraint
@@ -36,6 +38,35 @@ class RoleGrant(Row):
     unit_id: Mapped[UUID] = mapped_column(ForeignKey("unit.id"))
     granted_at: Mapped[Instant]
     ended_at: Mapped[Instant | None]
+
+
+class Basis(StrEnum):
+    """How somebody signs who acts for another (NĐ 30/2020/NĐ-CP, annex I: quyền hạn của người ký)."""
+
+    TM = "TM."  # on behalf of a collective body
+    KT = "KT."  # a deputy for the head
+    TL = "TL."  # by order
+    TUQ = "TUQ."  # by authorisation
+
+
+class Delegation(VersionedRow):
+    """Somebody acts in another's role for some days, both included (Asia/Ho_Chi_Minh), on a written basis."""
+
+    __tablename__ = "delegation"
+
+    delegator_id: Mapped[UUID] = mapped_column(ForeignKey("app_user.id"), index=True)
+    delegate_id: Mapped[UUID] = mapped_column(ForeignKey("app_user.id"), index=True)
+    role: Mapped[Role]
+    unit_id: Mapped[UUID] = mapped_column(ForeignKey("unit.id"))
+    basis: Mapped[Basis]
+    document: Mapped[str]
+    starts_on: Mapped[date]
+    ends_on: Mapped[date]
+    created_at: Mapped[Instant]
+    created_by: Mapped[UUID]
+    created_by_name: Mapped[str]
+    ended_at: Mapped[Instant | None]
+    end_reason: Mapped[str | None]
 
 
 class LoginSession(Row):

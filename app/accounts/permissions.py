@@ -26,9 +26,11 @@ class Permission(StrEnum):
     FIGURE_READ = "figure:read"
     FIGURE_GIVE = "figure:give"
     REVIEW_ACT = "review:act"
+    COUNCIL_MANAGE = "council:manage"
     RESULT_READ = "result:read"
     RESULT_FINALIZE = "result:finalize"
     RESULT_PUBLISH = "result:publish"
+    APPEAL_LODGE = "appeal:lodge"
     FEED_READ = "feed:read"
     AUDIT_READ = "audit:read"
 
@@ -72,22 +74,33 @@ PROVINCE_ROLES = frozenset(
 P = Permission
 _READ = frozenset({P.UNIT_READ, P.PERIOD_READ})
 _DOSSIER = _READ | {P.SUBMISSION_READ, P.EVIDENCE_READ, P.RESULT_READ, P.FIGURE_READ}
-_REVIEWER = _DOSSIER | {P.REVIEW_ACT, P.RESULT_FINALIZE}
+_REVIEWER = _DOSSIER | {P.REVIEW_ACT, P.COUNCIL_MANAGE, P.RESULT_FINALIZE}
 
 ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.PROVINCE_ADMIN: _DOSSIER
     | {P.USER_READ, P.USER_MANAGE, P.SERVICE_MANAGE, P.CATALOGUE_MANAGE, P.PERIOD_MANAGE, P.FEED_READ},
     Role.PROVINCE_REVIEWER: _REVIEWER | {P.FEED_READ},
-    Role.PROVINCE_LEADER: _DOSSIER | {P.RESULT_PUBLISH, P.FEED_READ},
+    Role.PROVINCE_LEADER: _DOSSIER | {P.COUNCIL_MANAGE, P.RESULT_PUBLISH, P.FEED_READ},
     Role.DISTRICT_REVIEWER: _REVIEWER,
-    Role.DISTRICT_LEADER: _DOSSIER | {P.RESULT_PUBLISH},
+    Role.DISTRICT_LEADER: _DOSSIER | {P.COUNCIL_MANAGE, P.RESULT_PUBLISH},
     Role.UNIT_REPORTER: _DOSSIER | {P.SUBMISSION_EDIT, P.SUBMISSION_SUBMIT, P.EVIDENCE_UPLOAD},
-    Role.UNIT_LEADER: _DOSSIER | {P.SUBMISSION_APPROVE, P.SUBMISSION_SUBMIT},
+    Role.UNIT_LEADER: _DOSSIER | {P.SUBMISSION_APPROVE, P.SUBMISSION_SUBMIT, P.APPEAL_LODGE},
     Role.VERIFYING_AGENCY: _DOSSIER | {P.FIGURE_GIVE},
     Role.AUDITOR: _DOSSIER | {P.USER_READ, P.FEED_READ, P.AUDIT_READ},
     Role.DASHBOARD_READER: _READ | {P.FEED_READ},
     Role.SERVICE: _READ,  # a service account adds the scopes it was given
 }
+
+# Whose turns others may take for some days, on a written basis.
+DELEGABLE = frozenset(
+    {
+        Role.PROVINCE_REVIEWER,
+        Role.PROVINCE_LEADER,
+        Role.DISTRICT_REVIEWER,
+        Role.DISTRICT_LEADER,
+        Role.UNIT_LEADER,
+    }
+)
 
 # What a service account may be given, as OAuth2 scopes.
 SERVICE_SCOPES = frozenset({P.FIGURE_GIVE, P.FIGURE_READ, P.FEED_READ})
@@ -109,10 +122,12 @@ ROLE_REACH: dict[Role, Reach] = {
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A role held for a unit."""
+    """A role held for a unit: one's own, or by a delegation in another's place."""
 
     role: Role
     unit_id: UUID
+    on_behalf_of: UUID | None = None
+    basis: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,9 +162,13 @@ class Principal(Actor):
         """Return the home unit and those the caller declares for or leads: he reviews none of them."""
         return self.units_reaching(Reach.OWN) | {self.unit_id}
 
-    def acting_as(self, unit_id: UUID) -> "Principal":
-        """Return the caller in the role he holds for a unit, for the audit trail."""
-        return replace(self, acting_for=unit_id)
+    def acting_as(self, unit_id: UUID, permission: Permission) -> "Principal":
+        """Return the caller in the role in which he does this for a unit, his own before a delegated one."""
+        held = [g for g in self.grants if g.unit_id == unit_id and permission in ROLE_PERMISSIONS[g.role]]
+        used = min(held, key=lambda g: (g.on_behalf_of is not None, str(g.on_behalf_of)), default=None)
+        if used is None:
+            return replace(self, acting_for=unit_id)
+        return replace(self, acting_for=unit_id, on_behalf_of=used.on_behalf_of, basis=used.basis)
 
     def units_reaching(self, reach: Reach) -> frozenset[UUID]:
         """Return the units of the caller's roles that read that far."""

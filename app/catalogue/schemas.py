@@ -349,6 +349,13 @@ class SubmissionRow(Row):
     source: Text
 
 
+class TermRow(Row):
+    """A number of working days, the first one not counted (ruling 16)."""
+
+    working_days: Annotated[int, Field(strict=True, ge=1)]
+    source: Text
+
+
 class DayOfYear(Row):
     """A day of the year after the assessed one, the last on which something is in time."""
 
@@ -391,5 +398,8 @@ class PolicyFile(Row):
     submission: SubmissionRow | None = None
     review_working_days: dict[Key, Annotated[int, Field(strict=True, ge=1)]] | None = None
     reviewed_until: DayOfYear | None = Field(None, description="the last day of the review, of the next year")
+    appeals: TermRow | None = Field(
+        None, description="time to contest points; null: whoever announces a result gives the day, or none"
+    )
     publish_until: DayOfYear | None = Field(None, description="the last day to publish, of the next year")
     ranking_scopes: dict[Key, Literal["all", "parent"]]

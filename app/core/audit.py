@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index
+from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -14,12 +14,18 @@ from app.core.db import Instant, Json, Row, driver_of, insert_sql, new_id, to_js
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """Who acts: a person or a service account, for which unit, in which request."""
+    """Who acts: a person or a service account, for which unit, in which request.
+
+    `on_behalf_of` is the person whose turn it would be, where somebody acts in his place, and `basis` how such a
+    signature begins: TM., KT., TL. or TUQ. (NĐ 30/2020/NĐ-CP, annex I).
+    """
 
     id: UUID
     name: str
     acting_for: UUID | None
     request_id: str
+    on_behalf_of: UUID | None = None
+    basis: str | None = None
 
 
 class AuditEvent(Row):
@@ -42,6 +48,19 @@ class AuditEvent(Row):
     before: Mapped[Json | None]
     after: Mapped[Json | None]
     reason: Mapped[str | None]
+    on_behalf_of: Mapped[UUID | None]
+    basis: Mapped[str | None]
+
+
+class OutboxEvent(Row):
+    """A change that somebody is to be told of: written in its transaction, `done_at` once everybody has been told."""
+
+    __tablename__ = "outbox_event"
+    __table_args__ = (Index("ix_outbox_event_open", "id", postgresql_where=text("done_at IS NULL")),)
+
+    audit_event_id: Mapped[UUID] = mapped_column(ForeignKey("audit_event.id"))
+    created_at: Mapped[Instant]
+    done_at: Mapped[Instant | None]
 
 
 _INSERT = insert_sql(
@@ -58,6 +77,12 @@ _INSERT = insert_sql(
     "before",
     "after",
     "reason",
+    "on_behalf_of",
+    "basis",
+)
+_INSERT_TOLD = (
+    f"WITH told AS ({_INSERT}) "  # noqa: S608  names of our own
+    "INSERT INTO outbox_event (id, audit_event_id, created_at) VALUES ($15, $1, $2)"
 )
 
 SYSTEM = Actor(id=UUID(int=0), name="system", acting_for=None, request_id="-")
@@ -73,11 +98,15 @@ async def record(
     before: dict[str, Any] | None = None,
     after: dict[str, Any] | None = None,
     reason: str | None = None,
+    tell: bool = False,
 ) -> None:
-    """Write one audit event in the caller's transaction; `before` and `after` hold only what changed."""
+    """Write one audit event in the caller's transaction; `before` and `after` hold only what changed.
+
+    `tell` puts it into the outbox as well: whoever it concerns is told of it afterwards.
+    """
     connection = await driver_of(session)
     await connection.execute(
-        _INSERT,
+        _INSERT_TOLD if tell else _INSERT,
         new_id(),
         now,
         actor.id,
@@ -90,4 +119,7 @@ async def record(
         to_json(before),
         to_json(after),
         reason,
+        actor.on_behalf_of,
+        actor.basis,
+        *([new_id()] if tell else []),
     )

@@ -38,6 +38,21 @@ class Schema(BaseModel):
     model_config = ConfigDict(extra="forbid", from_attributes=True, str_strip_whitespace=True)
 
 
+class AllowedAction(Schema):
+    """Whether the caller may do something with an object now, and why not."""
+
+    action: str
+    allowed: bool
+    reason_code: str | None = None
+    reason: str | None = Field(None, description="a sentence in the language of the answer")
+
+    @classmethod
+    def of(cls, action: str, why: str | None, words: tuple[str, str], lang: Lang) -> "AllowedAction":
+        """Return an action with what forbids it: `why` None allows it, `words` say it in Vietnamese and English."""
+        said = None if why is None else words[0 if lang == "vi" else 1]
+        return cls(action=action, allowed=why is None, reason_code=why, reason=said)
+
+
 # Dependencies are coroutines even where they wait for nothing: the framework runs a plain function in a thread, which
 # costs more than all of them together.
 

@@ -1,5 +1,6 @@
 """What proves it: the documents of a unit in a period. Bytes lie in the content store, never in the database."""
 
+from datetime import date
 from uuid import UUID
 
 from sqlalchemy import BigInteger, ForeignKey, Index
@@ -22,6 +23,7 @@ class Document(VersionedRow):
     sha256: Mapped[str] = mapped_column(index=True)
     title: Mapped[str | None]
     number: Mapped[str | None]
+    issued_on: Mapped[date | None]
     uploaded_by: Mapped[UUID]
     uploaded_by_name: Mapped[str]
     uploaded_at: Mapped[Instant]

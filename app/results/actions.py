@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounts.permissions import Principal
+from app.accounts.permissions import Permission, Principal
 from app.catalogue.models import IndexSetRow, PolicyRow
 from app.core.audit import record
 from app.core.db import driver_of, new_id
@@ -32,6 +32,14 @@ _PUBLICATION = (
     "published_at",
     "published_by",
     "published_by_name",
+    "announced_at",
+    "announced_by",
+    "announced_by_name",
+    "appeals_due_at",
+    "withdrawn_at",
+    "withdrawn_by",
+    "withdrawn_by_name",
+    "withdrawn_reason",
     "superseded_by_id",
     "ranking",
     "ranking_gzip",
@@ -159,6 +167,7 @@ def _result(
         finalized_by=by.id,
         finalized_by_name=by.name,
         reason=reason,
+        notes=[],
         state=ResultState.PROVISIONAL,
         **dict.fromkeys(_PUBLICATION),
     )
@@ -195,7 +204,8 @@ async def publish(
     Raises: NotPublishable (409), InvalidRequest (422) for an impossible date.
     """
     await _require_sensible(session, result, decision, now)
-    by = by.acting_as((await session.get_one(RankingScope, result.scope_id)).finalized_by_id)
+    signer_unit = (await session.get_one(RankingScope, result.scope_id)).finalized_by_id
+    by = by.acting_as(signer_unit, Permission.RESULT_PUBLISH)
     newest = await queries.newest_of(session, result.scope_id)
     if newest is not result or result.state is not ResultState.PROVISIONAL:
         raise NotPublishable(state=result.state.value)

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, UniqueConstraint, Uuid
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, Uuid, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -14,11 +14,13 @@ from app.units.models import UnitKind
 
 
 class ResultState(StrEnum):
-    """A result is first finalized, then published, then superseded by a newer version of itself."""
+    """A result is finalized, told to its units, published by a decision, superseded by a newer version or withdrawn."""
 
     PROVISIONAL = "provisional"
+    ANNOUNCED = "announced"
     PUBLISHED = "published"
     SUPERSEDED = "superseded"
+    WITHDRAWN = "withdrawn"
 
 
 class Result(VersionedRow):
@@ -54,6 +56,16 @@ class Result(VersionedRow):
     reason: Mapped[str | None]
 
     state: Mapped[ResultState]
+    # What was given again to single units, to be read beside the ranking (see `Note` in the schemas).
+    notes: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    announced_at: Mapped[Instant | None]
+    announced_by: Mapped[UUID | None]
+    announced_by_name: Mapped[str | None]
+    appeals_due_at: Mapped[Instant | None]
+    withdrawn_at: Mapped[Instant | None]
+    withdrawn_by: Mapped[UUID | None]
+    withdrawn_by_name: Mapped[str | None]
+    withdrawn_reason: Mapped[str | None]
     decision_number: Mapped[str | None]
     decision_date: Mapped[date | None]
     signer: Mapped[str | None]
@@ -92,3 +104,49 @@ class ResultLine(Base):
     band: Mapped[str | None]
     document: Mapped[str] = mapped_column(deferred=True)
     sha256: Mapped[str]
+
+
+class AppealState(StrEnum):
+    """What became of an appeal (phúc tra)."""
+
+    LODGED = "lodged"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+
+
+class Appeal(VersionedRow):
+    """A unit contests its points in one indicator of a result; an accepted one takes effect in the next version.
+
+    `adjustment_id` is the decision that an accepted appeal put on the dossier.
+    """
+
+    __tablename__ = "appeal"
+    __table_args__ = (
+        # One at a time for an indicator of a result.
+        Index(
+            "uq_appeal_open",
+            "result_id",
+            "submission_id",
+            "indicator_code",
+            unique=True,
+            postgresql_where=text("state = 'lodged'"),
+        ),
+    )
+
+    result_id: Mapped[UUID] = mapped_column(ForeignKey("result.id"), index=True)
+    scope_id: Mapped[UUID] = mapped_column(ForeignKey("ranking_scope.id"), index=True)
+    submission_id: Mapped[UUID] = mapped_column(ForeignKey("submission.id"), index=True)
+    unit_id: Mapped[UUID] = mapped_column(ForeignKey("unit.id"))
+    indicator_code: Mapped[str]
+    grounds: Mapped[str]
+    evidence: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid))
+    state: Mapped[AppealState]
+    lodged_at: Mapped[Instant]
+    lodged_by: Mapped[UUID]
+    lodged_by_name: Mapped[str]
+    decided_at: Mapped[Instant | None]
+    decided_by: Mapped[UUID | None]
+    decided_by_name: Mapped[str | None]
+    decision_reason: Mapped[str | None]
+    adjustment_id: Mapped[UUID | None] = mapped_column(ForeignKey("adjustment.id"))

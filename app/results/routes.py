@@ -78,9 +78,8 @@ async def finalize_scope(
     """Score and rank every unit of a scope and keep it for ever; If-Match is the ETag of the scope's preview."""
     scope, overseers = await queries.scope_for(session, caller, scope_id, to_finalize=True)
     require_version(scope, if_match)
-    result = await actions.finalize(
-        session, scope, overseers, body.reason, by=caller.acting_as(scope.finalized_by_id), now=now
-    )
+    by = caller.acting_as(scope.finalized_by_id, Permission.RESULT_FINALIZE)
+    result = await actions.finalize(session, scope, overseers, body.reason, by=by, now=now)
     set_etag(response, result)
     return ResultOut.model_validate(result)
 

@@ -15,7 +15,7 @@ from app.core.problems import Fault, InvalidRequest, Problem
 from app.periods.rules import end_of
 from app.reviews import queries
 from app.reviews.adopted import adopted, dossier_of
-from app.reviews.models import Adjustment, AdjustmentKind, Clarification
+from app.reviews.models import Adjustment, AdjustmentKind, Clarification, ClarificationKind
 from app.reviews.schemas import AdjustmentIn, ReturnIn
 from app.reviews.settled import settle
 from app.scoring import answers as answer_format
@@ -40,7 +40,7 @@ async def claim(session: AsyncSession, submission: Submission, *, by: Principal,
 
     Raises: ActionNotAllowed (409).
     """
-    by = require_allowed(by, submission, Action.CLAIM, now)
+    by = await require_allowed(session, by, submission, Action.CLAIM, now)
     before = move(submission, Action.CLAIM, now)
     submission.claimed_by, submission.claimed_at = by.id, now
     after = {"state": submission.state.value}
@@ -54,7 +54,7 @@ async def return_for_clarification(
 
     Raises: ActionNotAllowed (409), InvalidRequest (422) for an unknown indicator or a due date that has passed.
     """
-    by = require_allowed(by, submission, Action.RETURN, now)
+    by = await require_allowed(session, by, submission, Action.RETURN, now)
     index_set = await _index_set(session, submission)
     due_at = end_of(body.due_on)
     faults = [
@@ -70,6 +70,8 @@ async def return_for_clarification(
         raise InvalidRequest(faults=faults)
     clarification = Clarification(
         submission_id=submission.id,
+        kind=ClarificationKind.RETURN,
+        asked_for=submission.reviewer_unit_id,
         reason=body.reason,
         items=[item.model_dump(mode="json") for item in body.items],
         due_at=due_at,
@@ -96,7 +98,7 @@ async def adjust(
 
     Raises: ActionNotAllowed (409), InvalidRequest (422) with every fault.
     """
-    by = require_allowed(by, submission, Action.ADJUST, now)
+    by = await require_allowed(session, by, submission, Action.ADJUST, now)
     index_set = await _index_set(session, submission)
     declared = (await content_of(session, submission))["answers"].get(body.indicator)
     faults = _faults(index_set, body, declared)
@@ -230,7 +232,7 @@ async def pass_dossier(
 
     Raises: ActionNotAllowed, ReviewIncomplete with what is undecided (both 409).
     """
-    by = require_allowed(by, submission, Action.PASS, now)
+    by = await require_allowed(session, by, submission, Action.PASS, now)
     index_set, policy = await measures_of(session, submission)
     figures = await queries.figures_that_count(session, submission, index_set)
     decisions = await queries.holding_adjustments(session, submission.id)
@@ -254,7 +256,7 @@ async def reopen(
 
     Raises: ActionNotAllowed (409).
     """
-    by = require_allowed(by, submission, Action.REOPEN, now)
+    by = await require_allowed(session, by, submission, Action.REOPEN, now)
     before = move(submission, Action.REOPEN, now) | {"passed_at": str(submission.passed_at)}
     submission.claimed_by, submission.claimed_at = by.id, now
     # `passed_at` stays: the review did take place, so nobody's policy may give 0 for want of it.

@@ -1,34 +1,27 @@
-"""Opening a year, declaring, approving and submitting."""
+"""The unit's turns: declare, approve, hand in, take back; and the time it is given again."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.permissions import Principal
 from app.catalogue import queries as catalogue
-from app.catalogue.schemas import PolicyFile
 from app.core.audit import Actor, record
 from app.core.db import driver_of, insert_sql, new_id, to_json
 from app.core.problems import Fault, InvalidRequest, Problem
-from app.core.vietnamese import searchable, sort_key
+from app.core.vietnamese import VIETNAM
 from app.evidence import queries as evidence
-from app.periods.actions import PeriodAlreadyOpen, set_deadlines
-from app.periods.models import Period, PeriodState
-from app.periods.queries import sets_of
-from app.periods.rules import is_late
+from app.periods.models import Period
+from app.periods.queries import calendar
+from app.periods.rules import end_of, submission_last_day
 from app.scoring.engine import Scores, UnitInput, score
 from app.submissions import content as contents
-from app.submissions import queries
-from app.submissions.models import RankingScope, ReviewState, Revision, Submission
-from app.submissions.rules import DENIAL_TEXT, Action, after
-from app.submissions.schemas import OpenedOut, SubmissionPatch
-from app.units.models import Unit, UnitKind, UnitVersion
-from app.units.queries import path_to, tree_on
-
-Tree = dict[UUID, tuple[Unit, UnitVersion]]
+from app.submissions import queries, readiness
+from app.submissions.models import ReadinessNote, Reopening, Revision, Stage, Submission
+from app.submissions.rules import DENIAL_TEXT, TRANSITIONS, WITH_UNIT, Action, Denial, Entry, after, denial
+from app.submissions.schemas import ReopeningIn, SubmissionPatch
 
 
 class ActionNotAllowed(Problem):
@@ -51,167 +44,31 @@ class ApprovalMissing(Problem):
     )
 
 
-class DeadlinePassed(Problem):
-    """The guidance date leaves the units no time: nobody could enter anything."""
+class NoteMissing(Problem):
+    """There are warnings that nobody has explained; `errors` lists them."""
 
-    status, code = 409, "deadline_passed"
-    title_vi, title_en = "Hạn nộp đã qua", "The deadline to submit has passed"
-
-
-class UnitWithoutParent(Problem):
-    """Nobody could review the unit: the tree must be mended first."""
-
-    status, code = 409, "unit_without_parent"
-    title_vi, title_en = "Đơn vị không có cấp trên trong kỳ", "A unit has nobody above it in this period"
+    status, code = 409, "note_missing"
+    title_vi, title_en = "Có cảnh báo chưa được giải trình", "Some warnings have not been explained"
 
 
-class NoUnits(Problem):
-    status, code = 409, "no_units"
-    title_vi, title_en = "Không có đơn vị nào để đánh giá", "There are no units to assess"
+def _refused(why: Denial, submission: Submission, faults: Sequence[Fault] = ()) -> ActionNotAllowed:
+    vi, en = DENIAL_TEXT[why]
+    return ActionNotAllowed(vi, en, faults=faults, reason_code=why.value, state=submission.state.value)
 
 
-def require_allowed(caller: Principal, submission: Submission, action: Action, now: datetime) -> Principal:
+async def require_allowed(
+    session: AsyncSession, caller: Principal, submission: Submission, action: Action, now: datetime
+) -> Principal:
     """Refuse an action that the dossier does not allow the caller now; return him acting for the unit he does it for.
 
     Raises: ActionNotAllowed with `reason_code`.
     """
-    why = queries.denial_of(caller, submission, action, now)
-    if why is not None:
-        vi, en = DENIAL_TEXT[why]
-        raise ActionNotAllowed(vi, en, reason_code=why.value, state=submission.state.value)
-    return caller.acting_as(queries.unit_of(submission, action))
-
-
-# --- opening ------------------------------------------------------------------------------------------------
-
-
-async def open_period(session: AsyncSession, period: Period, *, by: Actor, now: datetime) -> OpenedOut:
-    """Open a year: create the dossier of every unit its sets measure, as the tree stands at the year's end.
-
-    Raises: PeriodAlreadyOpen, DeadlinePassed, NoUnits, UnitWithoutParent (all 409).
-    """
-    if period.state is not PeriodState.DRAFT:
-        raise PeriodAlreadyOpen()
-    row = await catalogue.policy_by_id(session, period.policy_id)
-    policy = catalogue.policy_file(row)
-    used_sets = await sets_of(session, period.id)
-    # The calendar may have been corrected since the year was prepared.
-    await set_deadlines(session, period, row, {used.unit_kind: used.index_set_id for used, _ in used_sets})
-    if is_late(now, period.submission_due_at):
-        raise DeadlinePassed("Sửa ngày gửi văn bản hướng dẫn rồi mở.", "Move the guidance date, then open.")
-    tree = await tree_on(session, period.ends_on)
-    scopes: dict[tuple[UnitKind, UUID | None], RankingScope] = {}
-    dossiers = [
-        _dossier(
-            period,
-            used.index_set_id,
-            unit,
-            name,
-            path,
-            _scope_of(period, unit, path, tree, policy, scopes),
-            now,
-        )
-        for used, _ in used_sets
-        for unit, name, path in _assessed(tree, used.unit_kind)
-    ]
-    if not dossiers:
-        raise NoUnits()
-    # Flushed in the order of the foreign keys: without relationships the order is ours to keep.
-    for rows in (scopes.values(), dossiers, [_revision(one, contents.EMPTY, by, now) for one in dossiers]):
-        session.add_all(rows)
-        await session.flush()
-    count = len(dossiers)
-    period.state, period.opened_at = PeriodState.OPEN, now
-    period.touch()
-    await record(session, by, "period.open", period, now, after={"submissions": count, "scopes": len(scopes)})
-    await session.flush()
-    return OpenedOut(period_id=period.id, submissions=count, scopes=len(scopes))
-
-
-def _assessed(tree: Tree, kind: UnitKind) -> Iterator[tuple[Unit, str, list[UUID]]]:
-    """Give the units of a kind with their names and all above them.
-
-    Raises: UnitWithoutParent (409) for one that nobody could review.
-    """
-    for unit, version in tree.values():
-        if unit.kind == kind:
-            path = path_to(tree, unit.id)
-            if len(path) < 2:
-                vi, en = (
-                    f"{version.name} không có đơn vị cấp trên.",
-                    f"There is no unit above {version.name}.",
-                )
-                raise UnitWithoutParent(vi, en)
-            yield unit, version.name, path
-
-
-def _scope_of(
-    period: Period,
-    unit: Unit,
-    path: list[UUID],
-    tree: Tree,
-    policy: PolicyFile,
-    scopes: dict[tuple[UnitKind, UUID | None], RankingScope],
-) -> RankingScope:
-    """Return the ranking scope of a unit, made when first needed (ruling 19: by policy, all or under one parent)."""
-    by_parent = policy.ranking_scopes[unit.kind.value] == "parent"
-    parent_id = path[1] if by_parent else None
-    key = (unit.kind, parent_id)
-    if key not in scopes:
-        # One ranking of all units of a kind is finalized at the top of the tree, wherever the units hang.
-        finalizer = parent_id or path[-1]
-        name = tree[finalizer][1].name
-        scopes[key] = RankingScope(
-            period_id=period.id,
-            unit_kind=unit.kind,
-            parent_id=parent_id,
-            finalized_by_id=finalizer,
-            name=name,
-        )
-    return scopes[key]
-
-
-def _dossier(
-    period: Period,
-    index_set_id: UUID,
-    unit: Unit,
-    name: str,
-    path: list[UUID],
-    scope: RankingScope,
-    now: datetime,
-) -> Submission:
-    return Submission(
-        period_id=period.id,
-        unit_id=unit.id,
-        unit_name=name,
-        search_text=searchable(name),
-        sort_key=sort_key(name),
-        unit_kind=unit.kind,
-        is_ranked=unit.is_ranked,
-        path=path,
-        reviewer_unit_id=path[1],
-        scope_id=scope.id,
-        index_set_id=index_set_id,
-        state=ReviewState.DRAFT,
-        revision_id=new_id(),
-        revision_number=1,
-        content_hash=contents.content_hash(contents.EMPTY),
-        entry_due_at=period.submission_due_at,
-        changed_at=now,
-    )
-
-
-def _revision(submission: Submission, content: dict[str, Any], by: Actor, now: datetime) -> Revision:
-    return Revision(
-        id=submission.revision_id,
-        submission_id=submission.id,
-        number=submission.revision_number,
-        content=content,
-        content_hash=submission.content_hash,
-        created_at=now,
-        created_by=by.id,
-        created_by_name=by.name,
-    )
+    unit = queries.unit_acting(caller, submission, action)
+    standing = await queries.standing_of(session, caller, submission, now)
+    why = denial(action, unit is not None, standing)
+    if why is not None or unit is None:
+        raise _refused(why or Denial.NOT_YOUR_ROLE, submission)
+    return caller.acting_as(unit, TRANSITIONS[action].permission)
 
 
 _INSERT_REVISION = insert_sql(
@@ -227,10 +84,14 @@ _INSERT_REVISION = insert_sql(
 )
 
 
-async def _keep(
+async def keep_content(
     session: AsyncSession, submission: Submission, content: dict[str, Any], by: Actor, now: datetime
 ) -> None:
-    """Write the new state of the content that the dossier now points to."""
+    """Make this the present content of the dossier: a new revision."""
+    submission.revision_id, submission.revision_number = new_id(), submission.revision_number + 1
+    submission.content_hash = contents.content_hash(content)
+    submission.changed_at = now
+    submission.touch()
     await (await driver_of(session)).execute(
         _INSERT_REVISION,
         submission.revision_id,
@@ -260,7 +121,8 @@ async def save(
 
     Raises: ActionNotAllowed (409), InvalidRequest (422) with every fault.
     """
-    by = require_allowed(by, submission, Action.EDIT, now)
+    by = await require_allowed(session, by, submission, Action.EDIT, now)
+    _require_opened(submission, patch, queries.entry_of(submission, now))
     row = await catalogue.index_set_by_id(session, submission.index_set_id)
     file, index_set = catalogue.set_file(row), catalogue.scoring_set(row)
     raw = contents.raw_answers(patch)
@@ -270,13 +132,31 @@ async def save(
     new, before, changes = contents.changed(present, patch, raw, index_set)
     if not changes:
         return present
-    submission.revision_id, submission.revision_number = new_id(), submission.revision_number + 1
-    submission.content_hash = contents.content_hash(new)
-    submission.changed_at = now
-    submission.touch()
-    await _keep(session, submission, new, by, now)
-    await record(session, by, "submission.save", submission, now, before=before, after=changes)
+    await keep_content(session, submission, new, by, now)
+    # Whoever has the dossier meanwhile is told that an indicator opened again was changed.
+    tell = submission.state not in WITH_UNIT
+    await record(session, by, "submission.save", submission, now, before=before, after=changes, tell=tell)
     return new
+
+
+def _require_opened(submission: Submission, patch: SubmissionPatch, at: Entry) -> None:
+    """Refuse a change of what is not open, where only some indicators were opened again.
+
+    Raises: ActionNotAllowed (409) with every entry that is closed.
+    """
+    if at.indicators is None:
+        return
+    given = [("answers", code) for code in patch.answers or {}]
+    given += [("general_information", "") for _ in patch.general_information or {}]
+    given += [("contacts", "") for _ in patch.contacts or {}]
+    vi, en = DENIAL_TEXT[Denial.NOT_OPENED]
+    faults = [
+        Fault(f"/{part}/{code}".rstrip("/"), "not_opened", vi, en)
+        for part, code in dict.fromkeys(given)
+        if not at.opens(code or None)
+    ]
+    if faults:
+        raise _refused(Denial.NOT_OPENED, submission, faults)
 
 
 async def _evidence_faults(
@@ -311,12 +191,18 @@ async def self_scores(session: AsyncSession, submission: Submission, content: di
     return score(index_set, policy, [mine], peers_known=False)
 
 
-async def what_is_missing(
+async def readiness_of(
     session: AsyncSession, submission: Submission, content: dict[str, Any]
-) -> list[Fault]:
-    """Return what keeps the dossier from being submitted."""
+) -> readiness.Readiness:
+    """Return what keeps the dossier from being handed in, and what must be explained first."""
     file = catalogue.set_file(await catalogue.index_set_by_id(session, submission.index_set_id))
-    return contents.missing(content, file, await self_scores(session, submission, content))
+    scores = await self_scores(session, submission, content)
+    warnings = await readiness.warnings_of(session, submission, content, scores)
+    return readiness.Readiness(
+        errors=contents.missing(content, file, scores),
+        warnings=warnings,
+        explained=readiness.explained_by_unit(content),
+    )
 
 
 async def approve(session: AsyncSession, submission: Submission, *, by: Principal, now: datetime) -> None:
@@ -324,34 +210,153 @@ async def approve(session: AsyncSession, submission: Submission, *, by: Principa
 
     Raises: ActionNotAllowed (409).
     """
-    by = require_allowed(by, submission, Action.APPROVE, now)
+    by = await require_allowed(session, by, submission, Action.APPROVE, now)
     before = {"approved_hash": submission.approved_hash}
     submission.approved_hash = submission.content_hash
+    submission.approved_revision = submission.revision_number
     submission.approved_by, submission.approved_at = by.id, now
     submission.changed_at = now
     submission.touch()
-    after_ = {"approved_hash": submission.approved_hash, "revision": submission.revision_number}
-    await record(session, by, "submission.approve", submission, now, before=before, after=after_)
+    known = {"approved_hash": submission.approved_hash, "revision": submission.revision_number}
+    await record(session, by, "submission.approve", submission, now, before=before, after=known, tell=True)
 
 
-async def submit(session: AsyncSession, submission: Submission, *, by: Principal, now: datetime) -> None:
-    """Hand the dossier to its reviewer; from then on it is read-only.
+def require_approval(submission: Submission) -> None:
+    """Refuse what the unit's leader has not approved as it stands.
 
-    Raises: ActionNotAllowed, SubmissionIncomplete (with every missing item), ApprovalMissing (all 409).
+    Raises: ApprovalMissing (409).
     """
-    by = require_allowed(by, submission, Action.SUBMIT, now)
-    content = await queries.content_of(session, submission)
-    if faults := await what_is_missing(session, submission, content):
-        raise SubmissionIncomplete(faults=faults)
     if submission.approved_hash != submission.content_hash:
         raise ApprovalMissing(
-            "Lãnh đạo cơ quan duyệt nội dung hiện tại rồi mới gửi.",
+            "Lãnh đạo cơ quan duyệt nội dung hiện tại trước đã.",
             "The leader approves the present content first.",
         )
+
+
+async def submit(
+    session: AsyncSession, submission: Submission, note: str | None, *, by: Principal, now: datetime
+) -> None:
+    """Hand the dossier to its reviewer; from then on it is read-only.
+
+    Raises: ActionNotAllowed, SubmissionIncomplete (with every missing item), NoteMissing (with every warning that
+    nobody explained), ApprovalMissing (all 409).
+    """
+    by = await require_allowed(session, by, submission, Action.SUBMIT, now)
+    content = await queries.content_of(session, submission)
+    found = await readiness_of(session, submission, content)
+    if found.errors:
+        raise SubmissionIncomplete(faults=found.errors)
+    await explain_warnings(session, submission, Stage.SUBMIT, found.unexplained, note, by=by, now=now)
+    require_approval(submission)
     before = move(submission, Action.SUBMIT, now)
-    submission.submitted_at = now
+    submission.submitted_at, submission.submitted_revision = now, submission.revision_number
     known = {"state": submission.state.value, "content_hash": submission.content_hash}
-    await record(session, by, "submission.submit", submission, now, before=before, after=known)
+    await record(session, by, "submission.submit", submission, now, before=before, after=known, tell=True)
+
+
+async def explain_warnings(
+    session: AsyncSession,
+    submission: Submission,
+    stage: Stage,
+    warnings: Sequence[Fault],
+    note: str | None,
+    *,
+    by: Actor,
+    now: datetime,
+) -> None:
+    """Keep why a dossier goes on in spite of warnings.
+
+    Raises: NoteMissing (409) with the warnings, where nothing is said to them.
+    """
+    if not warnings:
+        return
+    if not note:
+        raise NoteMissing(
+            "Giải trình trong trường note của yêu cầu này.",
+            "Explain them in the note of this request.",
+            faults=warnings,
+        )
+    session.add(
+        ReadinessNote(
+            submission_id=submission.id,
+            stage=stage,
+            revision_number=submission.revision_number,
+            warnings=[{"pointer": one.pointer, "code": one.code, "message": one.vi} for one in warnings],
+            note=note,
+            made_at=now,
+            made_by=by.id,
+            made_by_name=by.name,
+        )
+    )
+
+
+async def recall(session: AsyncSession, submission: Submission, *, by: Principal, now: datetime) -> None:
+    """Take the dossier back while nobody has claimed it and there is time to hand it in again.
+
+    Raises: ActionNotAllowed (409).
+    """
+    by = await require_allowed(session, by, submission, Action.RECALL, now)
+    before = move(submission, Action.RECALL, now)
+    known = {"state": submission.state.value}
+    await record(session, by, "submission.recall", submission, now, before=before, after=known, tell=True)
+
+
+async def reopen_entry(
+    session: AsyncSession, submission: Submission, body: ReopeningIn, *, by: Principal, now: datetime
+) -> Reopening:
+    """Give the unit, or some of its indicators, days to enter figures again; the door closes by itself.
+
+    The days are calendar days, today not counted; a last day off moves where the policy says so (ruling 15).
+
+    Raises: ActionNotAllowed (409; the whole unit only while it is its turn), InvalidRequest (422).
+    """
+    by = await require_allowed(session, by, submission, Action.REOPEN_ENTRY, now)
+    if body.indicators is None and submission.state not in WITH_UNIT:
+        raise _refused(Denial.WRONG_STATE, submission)
+    await _require_known(session, submission, body.indicators or [])
+    until_at = await _days_on(session, submission, body.days, now)
+    if body.indicators is None:
+        submission.entry_due_at = max(submission.entry_due_at, until_at)
+        submission.reopened = submission.reopened or {}
+    else:
+        given = dict.fromkeys(body.indicators, until_at.isoformat())
+        submission.reopened = (submission.reopened or {}) | given
+    submission.changed_at = now
+    submission.touch()
+    reopening = Reopening(
+        submission_id=submission.id,
+        indicators=body.indicators,
+        reason=body.reason,
+        until_at=until_at,
+        granted_at=now,
+        granted_by=by.id,
+        granted_by_name=by.name,
+    )
+    session.add(reopening)
+    known = {"indicators": body.indicators, "until": until_at.isoformat()}
+    await record(
+        session, by, "submission.reopen_entry", submission, now, after=known, reason=body.reason, tell=True
+    )
+    return reopening
+
+
+async def _require_known(session: AsyncSession, submission: Submission, codes: Sequence[str]) -> None:
+    index_set = catalogue.scoring_set(await catalogue.index_set_by_id(session, submission.index_set_id))
+    faults = [
+        Fault(f"/indicators/{i}", "unknown_indicator", "không có chỉ số này", "there is no such indicator")
+        for i, code in enumerate(codes)
+        if code not in index_set.by_code
+    ]
+    if faults:
+        raise InvalidRequest(faults=faults)
+
+
+async def _days_on(session: AsyncSession, submission: Submission, days: int, now: datetime) -> datetime:
+    period = await session.get_one(Period, submission.period_id)
+    window = catalogue.policy_file(await catalogue.policy_by_id(session, period.policy_id)).submission
+    rolls = window is not None and window.roll_to_working_day
+    today = now.astimezone(VIETNAM).date()
+    return end_of(submission_last_day(today, days, roll=rolls, calendar=await calendar(session)))
 
 
 def move(submission: Submission, action: Action, now: datetime) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from app.core.problems import Fault
 from app.scoring import answers as answer_format
 from app.scoring.engine import Scores
 from app.scoring.model import IndexSet
-from app.submissions.schemas import SubmissionPatch
+from app.submissions.schemas import ChangeOut, SubmissionPatch
 
 Content = dict[str, Any]
 _NOTHING: dict[str, tuple[Any, ...]] = {
@@ -159,3 +159,19 @@ def _missing_information(content: Content, file: IndexSetFile) -> Iterator[Fault
         if absent:
             vi, en = f"{contact.name}: còn thiếu {absent}", f"{contact.key}: {absent} missing"
             yield Fault(f"/contacts/{contact.key}", "contact_incomplete", vi, en)
+
+
+def changes_between(before: Content, after: Content) -> list[ChangeOut]:
+    """Return every difference between two contents, in the order of their pointers; lists count as one value."""
+    return sorted(_changes("", before, after), key=lambda change: change.pointer)
+
+
+def _changes(pointer: str, before: Any, after: Any) -> Iterator[ChangeOut]:
+    if before == after:
+        return
+    if isinstance(before, dict | None) and isinstance(after, dict | None):
+        old, new = before or {}, after or {}
+        for key in old.keys() | new.keys():
+            yield from _changes(f"{pointer}/{key}", old.get(key), new.get(key))
+    else:
+        yield ChangeOut(pointer=pointer, before=before, after=after)

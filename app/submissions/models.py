@@ -3,8 +3,8 @@
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, Uuid
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import ForeignKey, Index, Text, UniqueConstraint, Uuid
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.db import Instant, Json, Row, VersionedRow
@@ -71,18 +71,58 @@ class Submission(VersionedRow):
     revision_number: Mapped[int]
     content_hash: Mapped[str]
     approved_hash: Mapped[str | None]
+    approved_revision: Mapped[int | None]
     approved_by: Mapped[UUID | None]
     approved_at: Mapped[Instant | None]
     submitted_at: Mapped[Instant | None]
+    submitted_revision: Mapped[int | None]
     claimed_by: Mapped[UUID | None]
     claimed_at: Mapped[Instant | None]
     entry_due_at: Mapped[Instant]
+    # Indicators that were opened again, and until when each: {"6.10": "2024-01-20T17:00:00+00:00"}.
+    reopened: Mapped[Json | None]
     passed_at: Mapped[Instant | None]
     # The agencies' figures the review ended with: later ones count only when it is taken up again.
     settled_figures: Mapped[list[UUID] | None] = mapped_column(ARRAY(Uuid))
     # What the review ended with, ready to be scored and stored (see app/reviews/settled).
     settled: Mapped[str | None] = mapped_column(deferred=True)
     changed_at: Mapped[Instant]
+
+
+class Reopening(Row):
+    """Entry given again to one unit, or for some of its indicators: who, why, and until when; it ends by itself."""
+
+    __tablename__ = "entry_reopening"
+
+    submission_id: Mapped[UUID] = mapped_column(ForeignKey("submission.id"), index=True)
+    indicators: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
+    reason: Mapped[str]
+    until_at: Mapped[Instant]
+    granted_at: Mapped[Instant]
+    granted_by: Mapped[UUID]
+    granted_by_name: Mapped[str]
+
+
+class Stage(StrEnum):
+    """What a dossier is checked for."""
+
+    SUBMIT = "submit"
+    PASS = "pass"  # noqa: S105
+
+
+class ReadinessNote(Row):
+    """Why a dossier went on in spite of warnings: [{"code", "pointer", "message"}, …] and what was said to them."""
+
+    __tablename__ = "readiness_note"
+
+    submission_id: Mapped[UUID] = mapped_column(ForeignKey("submission.id"), index=True)
+    stage: Mapped[Stage]
+    revision_number: Mapped[int]
+    warnings: Mapped[list[dict[str, str]]] = mapped_column(JSONB)
+    note: Mapped[str]
+    made_at: Mapped[Instant]
+    made_by: Mapped[UUID]
+    made_by_name: Mapped[str]
 
 
 class Revision(Row):

@@ -11,16 +11,36 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.permissions import Permission, Principal, Reach
 from app.catalogue import queries as catalogue
-from app.core.http import Paging
+from app.core.http import AllowedAction, Paging
 from app.core.problems import Lang, NotFound
 from app.core.vietnamese import searchable
+from app.councils import queries as councils
 from app.evidence.models import Document
 from app.evidence.queries import DocumentNotFound
 from app.periods.models import Period
 from app.scoring.model import IndexSet, Policy
-from app.submissions.models import RankingScope, ReviewState, Revision, Submission
-from app.submissions.rules import DENIAL_TEXT, TRANSITIONS, Action, Denial, denial
-from app.submissions.schemas import AllowedAction, ApprovalOut, ScopeOut, SubmissionOut, SubmissionSummary
+from app.submissions.content import changes_between
+from app.submissions.models import RankingScope, Reopening, ReviewState, Revision, Submission
+from app.submissions.rules import (
+    DENIAL_TEXT,
+    ENTRY_TEXT,
+    TRANSITIONS,
+    Action,
+    By,
+    Entry,
+    Standing,
+    denial,
+    entry,
+)
+from app.submissions.schemas import (
+    ApprovalOut,
+    ChangeOut,
+    EntryOut,
+    ReopeningOut,
+    ScopeOut,
+    SubmissionOut,
+    SubmissionSummary,
+)
 from app.units.models import Unit, UnitKind
 
 
@@ -168,38 +188,54 @@ async def submissions_page(
     return [SubmissionSummary.model_validate(row) for row in await session.scalars(ordered, known)], total
 
 
-def unit_of(submission: Submission, action: Action) -> UUID:
-    """Return the unit whose people do this with a dossier: the reviewing one, or the dossier's own."""
-    return submission.reviewer_unit_id if TRANSITIONS[action].by_reviewer else submission.unit_id
+def unit_acting(caller: Principal, submission: Submission, action: Action) -> UUID | None:
+    """Return the unit for which a role of the caller does this with the dossier, the nearest one; None without."""
+    transition = TRANSITIONS[action]
+    units = {
+        By.UNIT: [submission.unit_id],
+        By.REVIEWER: [submission.reviewer_unit_id],
+        By.ABOVE: submission.path[submission.path.index(submission.reviewer_unit_id) :],
+    }[transition.by]
+    return next((unit for unit in units if caller.may(transition.permission, unit)), None)
 
 
-def holds_role(caller: Principal, submission: Submission, action: Action) -> bool:
-    """Answer whether a role of the caller does this with this dossier."""
-    return caller.may(TRANSITIONS[action].permission, unit_of(submission, action))
+def entry_of(submission: Submission, now: datetime) -> Entry:
+    """Return whether the unit may enter figures now, and until when."""
+    reopened = {code: datetime.fromisoformat(until) for code, until in (submission.reopened or {}).items()}
+    return entry(submission.state, now, due_at=submission.entry_due_at, reopened=reopened)
 
 
-def denial_of(caller: Principal, submission: Submission, action: Action, now: datetime) -> Denial | None:
-    """Return why the caller may not do this now, or None."""
-    return denial(
-        action,
-        submission.state,
+async def standing_of(
+    session: AsyncSession, caller: Principal, submission: Submission, now: datetime
+) -> Standing:
+    """Return how the caller stands to a dossier now."""
+    reviews = caller.may(Permission.REVIEW_ACT, submission.reviewer_unit_id)
+    groups = None
+    if reviews and submission.state is ReviewState.UNDER_REVIEW:
+        groups = await councils.groups_of(
+            session, caller.id, submission.period_id, submission.reviewer_unit_id, submission.unit_kind
+        )
+    return Standing(
+        state=submission.state,
         now=now,
-        entry_due_at=submission.entry_due_at,
-        holds_role=holds_role(caller, submission, action),
+        entry=entry_of(submission, now),
+        due_at=submission.entry_due_at,
+        is_approved=submission.approved_hash == submission.content_hash,
         is_own_unit=submission.unit_id in caller.own_units,
         is_claimant=submission.claimed_by == caller.id,
+        groups=groups,
     )
 
 
-def allowed_actions(
-    caller: Principal, submission: Submission, now: datetime, lang: Lang
+async def allowed_actions(
+    session: AsyncSession, caller: Principal, submission: Submission, now: datetime, lang: Lang
 ) -> list[AllowedAction]:
     """Return every action with whether the caller may do it now, and why not."""
+    standing = await standing_of(session, caller, submission, now)
     found = []
     for action in Action:
-        why = denial_of(caller, submission, action, now)
-        text = DENIAL_TEXT[why][0 if lang == "vi" else 1] if why else None
-        found.append(AllowedAction(action=action, allowed=why is None, reason_code=why, reason=text))
+        why = denial(action, unit_acting(caller, submission, action) is not None, standing)
+        found.append(AllowedAction.of(action, why, DENIAL_TEXT[why] if why else ("", ""), lang))
     return found
 
 
@@ -214,7 +250,8 @@ async def submission_out(
     """Return the dossier as the caller may see it."""
     row = await catalogue.index_set_by_id(session, submission.index_set_id)
     shown = SubmissionSummary.model_validate(submission).model_dump()
-    if not sees_all(caller, submission):
+    whole = sees_all(caller, submission)
+    if not whole:
         codes = (await verified_codes(session, caller))[submission.index_set_id]
         answers = {code: answer for code, answer in content["answers"].items() if code in codes}
         content = {"general_information": {}, "contacts": {}, "answers": answers}
@@ -223,21 +260,56 @@ async def submission_out(
         index_set=row.key,
         index_set_version=row.set_version,
         content_hash=submission.content_hash,
-        approval=_approval(submission),
+        approval=await _approval(session, submission, content, whole=whole),
+        entry=await _entry(session, submission, now, lang),
         general_information=content["general_information"],
         contacts=content["contacts"],
         answers=content["answers"],
-        allowed_actions=allowed_actions(caller, submission, now, lang),
+        allowed_actions=await allowed_actions(session, caller, submission, now, lang),
     )
 
 
-def _approval(submission: Submission) -> ApprovalOut | None:
-    if submission.approved_by is None or submission.approved_at is None:
+async def _entry(session: AsyncSession, submission: Submission, now: datetime, lang: Lang) -> EntryOut:
+    """Return whether entry is open, with every reopening the unit was given."""
+    at = entry_of(submission, now)
+    words = ENTRY_TEXT[at.reason]
+    return EntryOut(
+        is_open=at.is_open,
+        reason_code=at.reason.value,
+        reason=words[0 if lang == "vi" else 1],
+        until=at.until,
+        indicators=sorted(at.indicators) if at.indicators is not None else None,
+        # None: it was never opened again, as most are not.
+        reopenings=[ReopeningOut.model_validate(row) for row in await reopenings_of(session, submission.id)]
+        if submission.reopened is not None
+        else [],
+    )
+
+
+async def reopenings_of(session: AsyncSession, submission_id: UUID) -> Sequence[Reopening]:
+    """Return every reopening of a dossier in the order they were granted."""
+    query = select(Reopening).where(Reopening.submission_id == submission_id).order_by(Reopening.id)
+    return (await session.scalars(query)).all()
+
+
+async def _approval(
+    session: AsyncSession, submission: Submission, content: dict[str, Any], *, whole: bool
+) -> ApprovalOut | None:
+    """Return the approval, to those who see the whole dossier with what changed since."""
+    number = submission.approved_revision
+    if submission.approved_by is None or submission.approved_at is None or number is None:
         return None
+    is_current = submission.approved_hash == submission.content_hash
+    changes: list[ChangeOut] = []
+    if whole and not is_current:
+        approved = await revision_of(session, submission, number)
+        changes = changes_between(approved.content, content)
     return ApprovalOut(
         approved_by=submission.approved_by,
         approved_at=submission.approved_at,
-        is_current=submission.approved_hash == submission.content_hash,
+        revision_number=number,
+        is_current=is_current,
+        changes=changes,
     )
 
 
@@ -285,6 +357,22 @@ async def revision_of(session: AsyncSession, submission: Submission, number: int
     if revision is None:
         raise SubmissionNotFound()
     return revision
+
+
+async def revision_named(session: AsyncSession, submission: Submission, name: str) -> Revision:
+    """Return a kept state of a dossier by its number, or the one approved or handed in last, or the present one.
+
+    Raises: SubmissionNotFound where there is none.
+    """
+    named = {
+        "approved": submission.approved_revision,
+        "submitted": submission.submitted_revision,
+        "present": submission.revision_number,
+    }
+    number = named[name] if name in named else int(name)
+    if number is None:
+        raise SubmissionNotFound()
+    return await revision_of(session, submission, number)
 
 
 async def scopes_of(session: AsyncSession, period_id: UUID) -> list[ScopeOut]:

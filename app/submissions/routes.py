@@ -3,9 +3,9 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Query, Response
+from fastapi import Depends, Query, Response
 
-from app.accounts.auth import Repeatable, Requires
+from app.accounts.auth import Caller, Repeatable, Requires
 from app.accounts.permissions import Permission, Principal
 from app.core.http import (
     DbSession,
@@ -23,13 +23,18 @@ from app.evidence.download import DOWNLOAD, Download, Files, sent
 from app.evidence.queries import DocumentNotFound
 from app.periods import queries as periods
 from app.periods.actions import PeriodAlreadyOpen
-from app.submissions import actions, queries
-from app.submissions.models import ReviewState
+from app.submissions import actions, opening, queries, readiness
+from app.submissions.content import changes_between
+from app.submissions.models import ReviewState, Submission
 from app.submissions.schemas import (
-    CompletenessOut,
-    MissingItem,
+    ChangesOut,
+    NoteIn,
     OpenedOut,
+    ReadinessOut,
+    ReopeningIn,
+    ReopeningOut,
     RevisionContentOut,
+    RevisionName,
     RevisionOut,
     ScopeOut,
     ScorecardOut,
@@ -44,6 +49,7 @@ CanReadPeriods = Annotated[Principal, Requires(Permission.PERIOD_READ)]
 CanRead = Annotated[Principal, Requires(Permission.SUBMISSION_READ)]
 CanEdit = Annotated[Principal, Requires(Permission.SUBMISSION_EDIT)]
 CanApprove = Annotated[Principal, Requires(Permission.SUBMISSION_APPROVE)]
+CanReview = Annotated[Principal, Requires(Permission.REVIEW_ACT)]
 CanSubmit = Annotated[Principal, Requires(Permission.SUBMISSION_SUBMIT)]
 
 routes = router("/submissions", "Hồ sơ · Submissions")
@@ -58,9 +64,9 @@ _MOVES = problems(queries.SubmissionNotFound, actions.ActionNotAllowed)
     responses=problems(
         periods.PeriodNotFound,
         PeriodAlreadyOpen,
-        actions.DeadlinePassed,
-        actions.NoUnits,
-        actions.UnitWithoutParent,
+        opening.DeadlinePassed,
+        opening.NoUnits,
+        opening.UnitWithoutParent,
     ),
     dependencies=[Repeatable(Permission.PERIOD_MANAGE)],
 )
@@ -75,7 +81,7 @@ async def open_period(
     """Open the year: create the dossier of every unit its sets measure."""
     period = await periods.period_by_id(session, period_id, lock=True)
     require_version(period, if_match)
-    opened = await actions.open_period(session, period, by=caller, now=now)
+    opened = await opening.open_period(session, period, by=caller, now=now)
     set_etag(response, period)
     return opened
 
@@ -143,21 +149,16 @@ async def save_submission(
     return await queries.submission_out(session, caller, submission, content, now, lang)
 
 
-@routes.get("/{submission_id}/completeness", response_model=CompletenessOut, responses=_FOUND)
-async def read_completeness(
+@routes.get("/{submission_id}/readiness", response_model=ReadinessOut, responses=_FOUND)
+async def read_readiness(
     submission_id: UUID, caller: CanRead, session: DbSession, lang: Language
-) -> CompletenessOut:
-    """Say what still keeps the dossier from being submitted."""
+) -> ReadinessOut:
+    """Say what still keeps the dossier from being handed in, and what must be explained first."""
     submission = await queries.whole_submission_for(session, caller, submission_id)
     content = await queries.content_of(session, submission)
-    faults = await actions.what_is_missing(session, submission, content)
+    found = await actions.readiness_of(session, submission, content)
     index_set, _ = await queries.measures_of(session, submission)
-    return CompletenessOut(
-        is_complete=not faults,
-        answered=len(content["answers"]),
-        indicators=sum(1 for row in index_set.indicators if row.declared_by == "unit"),
-        missing=[MissingItem(pointer=f.pointer, code=f.code, message=f.said(lang)) for f in faults],
-    )
+    return readiness.readiness_out(found, content, index_set, lang)
 
 
 @routes.get("/{submission_id}/scorecard", response_model=ScorecardOut, responses=_FOUND)
@@ -176,6 +177,25 @@ async def list_revisions(submission_id: UUID, caller: CanRead, session: DbSessio
     """List every kept state of the content, the latest first."""
     submission = await queries.whole_submission_for(session, caller, submission_id)
     return [RevisionOut.model_validate(row) for row in await queries.revisions_of(session, submission)]
+
+
+@routes.get("/{submission_id}/changes", response_model=ChangesOut, responses=_FOUND)
+async def compare_revisions(
+    submission_id: UUID,
+    caller: CanRead,
+    session: DbSession,
+    earlier: Annotated[RevisionName, Query(alias="from")] = "approved",
+    later: Annotated[RevisionName, Query(alias="to")] = "present",
+) -> ChangesOut:
+    """Show what changed between any two states of the content: by number, or approved, submitted, present."""
+    submission = await queries.whole_submission_for(session, caller, submission_id)
+    first = await queries.revision_named(session, submission, earlier)
+    second = await queries.revision_named(session, submission, later)
+    return ChangesOut(
+        before=RevisionOut.model_validate(first),
+        after=RevisionOut.model_validate(second),
+        changes=changes_between(first.content, second.content),
+    )
 
 
 @routes.get("/{submission_id}/revisions/{number}", response_model=RevisionContentOut, responses=_FOUND)
@@ -199,6 +219,29 @@ async def read_cited_document(
     return sent(await queries.cited_document(session, caller, submission_id, document_id), files)
 
 
+# --- turns --------------------------------------------------------------------------------------------------
+
+
+async def _locked(submission_id: UUID, if_match: IfMatch, caller: Caller, session: DbSession) -> Submission:
+    """Return the dossier as the caller saw it, locked for this turn."""
+    submission = await queries.submission_for(session, caller, submission_id, lock=True)
+    require_version(submission, if_match)
+    return submission
+
+
+# The permission is that of the route; this only needs to know who calls.
+Dossier = Annotated[Submission, Depends(_locked, scope="function")]
+
+
+async def _shown(
+    session: DbSession, caller: Principal, dossier: Submission, now: Now, lang: Language, response: Response
+) -> SubmissionOut:
+    """Return the dossier after a turn, with its new ETag."""
+    set_etag(response, dossier)
+    content = await queries.content_of(session, dossier)
+    return await queries.submission_out(session, caller, dossier, content, now, lang)
+
+
 @routes.post(
     "/{submission_id}/approve",
     response_model=SubmissionOut,
@@ -206,21 +249,11 @@ async def read_cited_document(
     dependencies=[Repeatable(Permission.SUBMISSION_APPROVE)],
 )
 async def approve_submission(
-    submission_id: UUID,
-    if_match: IfMatch,
-    caller: CanApprove,
-    session: DbSession,
-    now: Now,
-    lang: Language,
-    response: Response,
+    dossier: Dossier, caller: CanApprove, session: DbSession, now: Now, lang: Language, response: Response
 ) -> SubmissionOut:
     """Approve the present content as the unit's leader; it is bound to the content's hash."""
-    submission = await queries.submission_for(session, caller, submission_id, lock=True)
-    require_version(submission, if_match)
-    await actions.approve(session, submission, by=caller, now=now)
-    set_etag(response, submission)
-    content = await queries.content_of(session, submission)
-    return await queries.submission_out(session, caller, submission, content, now, lang)
+    await actions.approve(session, dossier, by=caller, now=now)
+    return await _shown(session, caller, dossier, now, lang, response)
 
 
 @routes.post(
@@ -231,22 +264,49 @@ async def approve_submission(
         actions.ActionNotAllowed,
         actions.SubmissionIncomplete,
         actions.ApprovalMissing,
+        actions.NoteMissing,
     ),
     dependencies=[Repeatable(Permission.SUBMISSION_SUBMIT)],
 )
 async def submit_submission(
-    submission_id: UUID,
-    if_match: IfMatch,
+    dossier: Dossier,
     caller: CanSubmit,
     session: DbSession,
     now: Now,
     lang: Language,
     response: Response,
+    body: NoteIn | None = None,
 ) -> SubmissionOut:
     """Hand the dossier to its reviewer; from then on it is read-only."""
-    submission = await queries.submission_for(session, caller, submission_id, lock=True)
-    require_version(submission, if_match)
-    await actions.submit(session, submission, by=caller, now=now)
-    set_etag(response, submission)
-    content = await queries.content_of(session, submission)
-    return await queries.submission_out(session, caller, submission, content, now, lang)
+    await actions.submit(session, dossier, body.note if body else None, by=caller, now=now)
+    return await _shown(session, caller, dossier, now, lang, response)
+
+
+@routes.post(
+    "/{submission_id}/recall",
+    response_model=SubmissionOut,
+    responses=_MOVES,
+    dependencies=[Repeatable(Permission.SUBMISSION_SUBMIT)],
+)
+async def recall_submission(
+    dossier: Dossier, caller: CanSubmit, session: DbSession, now: Now, lang: Language, response: Response
+) -> SubmissionOut:
+    """Take the dossier back while nobody has claimed it and there is time to hand it in again."""
+    await actions.recall(session, dossier, by=caller, now=now)
+    return await _shown(session, caller, dossier, now, lang, response)
+
+
+@routes.post(
+    "/{submission_id}/reopen-entry",
+    response_model=ReopeningOut,
+    status_code=201,
+    responses=_MOVES,
+    dependencies=[Repeatable(Permission.REVIEW_ACT)],
+)
+async def reopen_entry(
+    body: ReopeningIn, dossier: Dossier, caller: CanReview, session: DbSession, now: Now, response: Response
+) -> ReopeningOut:
+    """Give the unit, or some of its indicators, days to enter figures again; it closes by itself."""
+    reopening = await actions.reopen_entry(session, dossier, body, by=caller, now=now)
+    set_etag(response, dossier)
+    return ReopeningOut.model_validate(reopening)

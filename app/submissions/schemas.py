@@ -7,12 +7,11 @@ from uuid import UUID
 from pydantic import Field
 
 from app.catalogue.declared import Scalar, ValueIn
-from app.core.http import Schema
+from app.core.http import AllowedAction, Schema
 from app.scoring.engine import Line, Scorecard
 from app.scoring.exact import exact, shown
 from app.scoring.explain import StepKey
 from app.submissions.models import ReviewState
-from app.submissions.rules import Action, Denial
 from app.units.models import UnitKind
 
 Code = Annotated[str, Field(max_length=16, examples=["6.10"])]
@@ -65,21 +64,69 @@ class SubmissionPatch(
     answers: dict[Code, AnswerIn | None] | None = Field(None, max_length=300)
 
 
-class AllowedAction(Schema):
-    """Whether the caller may do something with the dossier now, and why not."""
+class ChangeOut(Schema):
+    """One difference between two states of a dossier's content."""
 
-    action: Action
-    allowed: bool
-    reason_code: Denial | None = None
-    reason: str | None = None
+    pointer: str = Field(description="JSON pointer into the content", examples=["/answers/3.1/figures/a"])
+    before: Any
+    after: Any
 
 
 class ApprovalOut(Schema):
-    """The leader's approval; `is_current` is false once the content has changed after it."""
+    """The leader's approval; `is_current` is false once the content has changed after it, `changes` say how."""
 
     approved_by: UUID
     approved_at: datetime
+    revision_number: int = Field(description="of the content that was approved")
     is_current: bool
+    changes: list[ChangeOut]
+
+
+class NoteIn(
+    Schema, json_schema_extra={"examples": [{"note": "Số máy tính tăng do tiếp nhận trường học về xã"}]}
+):
+    """What is said to the warnings of the readiness check; needed where some are not explained beside the answers."""
+
+    note: str | None = Field(None, min_length=5, max_length=5000)
+
+
+class ReopeningIn(
+    Schema,
+    json_schema_extra={
+        "examples": [
+            {"days": 3, "indicators": ["6.10"], "reason": "Đơn vị nhập nhầm số liệu hồ sơ trực tuyến"}
+        ]
+    },
+):
+    """Entry given again: to the whole unit while it is its turn, or for some indicators."""
+
+    days: int = Field(ge=1, le=60, description="calendar days, today not counted")
+    indicators: list[Code] | None = Field(
+        None, min_length=1, max_length=300, description="null: the whole unit"
+    )
+    reason: Text = Field(min_length=5)
+
+
+class ReopeningOut(Schema):
+    """Entry that was given again to the unit."""
+
+    id: UUID
+    indicators: list[str] | None = Field(description="null: all of them")
+    reason: str
+    until_at: datetime = Field(description="first instant at which it is closed again")
+    granted_at: datetime
+    granted_by_name: str
+
+
+class EntryOut(Schema):
+    """Whether the unit may enter figures now, why, and until when."""
+
+    is_open: bool
+    reason_code: str
+    reason: str
+    until: datetime | None = Field(description="first instant at which it is closed; null: closed now")
+    indicators: list[str] | None = Field(description="what may be answered; null: everything")
+    reopenings: list[ReopeningOut]
 
 
 class SubmissionSummary(Schema):
@@ -114,6 +161,7 @@ class SubmissionOut(SubmissionSummary):
     general_information: dict[str, Any]
     contacts: dict[str, Any]
     answers: dict[str, dict[str, Any]]
+    entry: EntryOut
     allowed_actions: list[AllowedAction]
 
 
@@ -132,21 +180,45 @@ class RevisionContentOut(RevisionOut):
     content: dict[str, Any]
 
 
-class MissingItem(Schema):
-    """Something that keeps the dossier from being submitted."""
+RevisionName = Annotated[
+    str,
+    Field(
+        pattern=r"^([1-9][0-9]{0,8}|approved|submitted|present)$",
+        description="number of a kept state, or the one approved last, handed in last, or present",
+    ),
+]
+
+
+class ChangesOut(Schema):
+    """What changed between two kept states of the content."""
+
+    before: RevisionOut
+    after: RevisionOut
+    changes: list[ChangeOut]
+
+
+class FindingOut(Schema):
+    """Something the readiness check found."""
 
     pointer: str
     code: str
     message: str
 
 
-class CompletenessOut(Schema):
-    """What is still missing."""
+class WarningOut(FindingOut):
+    """Something that looks wrong; it goes on only with an explanation."""
 
-    is_complete: bool
+    is_explained: bool
+
+
+class ReadinessOut(Schema):
+    """What keeps a dossier from going on (`errors`), and what must be explained first (`warnings`)."""
+
+    is_ready: bool = Field(description="no errors, and every warning is explained")
     answered: int
     indicators: int
-    missing: list[MissingItem]
+    errors: list[FindingOut]
+    warnings: list[WarningOut]
 
 
 class StepOut(Schema):

@@ -42,8 +42,8 @@ from app.reviews.adopted import adopted, dossiers_of
 from app.reviews.models import Adjustment, AdjustmentKind
 from app.reviews.settled import settle
 from app.scoring.model import Indicator, Options, Ratio
-from app.submissions.actions import open_period
 from app.submissions.models import RankingScope, Submission
+from app.submissions.opening import open_period
 from app.units.models import Unit, UnitKind, UnitVersion
 
 SET = "camau-2023-xa"

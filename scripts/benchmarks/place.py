@@ -23,7 +23,7 @@ from app.core.embedded import EmbeddedPostgres
 from app.core.migrate import upgrade_async
 from app.periods.actions import prepare
 from app.periods.schemas import PeriodIn
-from app.submissions.actions import open_period
+from app.submissions.opening import open_period
 from app.units.actions import load_units
 from app.units.models import UnitKind
 

@@ -17,9 +17,9 @@ from app.periods.actions import prepare
 from app.periods.schemas import PeriodIn
 from app.reviews.models import Adjustment, AdjustmentKind
 from app.scoring.model import IndexSet, Options
-from app.submissions.actions import open_period
 from app.submissions.content import content_hash
 from app.submissions.models import RankingScope, ReviewState, Revision, Submission
+from app.submissions.opening import open_period
 from app.units.models import Unit, UnitKind
 from tests.client import CheckedClient
 from tests.conftest import START
