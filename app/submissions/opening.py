@@ -156,6 +156,7 @@ def _dossier(
         revision_id=new_id(),
         revision_number=1,
         content_hash=contents.content_hash(contents.EMPTY),
+        open_items=0,
         entry_due_at=period.submission_due_at,
         changed_at=now,
     )

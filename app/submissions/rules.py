@@ -121,6 +121,7 @@ class Condition(StrEnum):
     ENTRY_OPEN = "entry_open"
     IN_TIME = "in_time"
     RECALLABLE = "recallable"
+    ANSWERED = "answered"
     LATE = "late"
     NOT_APPROVED = "not_approved"
     CLAIMANT = "claimant"
@@ -174,7 +175,7 @@ TRANSITIONS: dict[Action, Transition] = {
         P.SUBMISSION_SUBMIT,
         ("Gửi hồ sơ", "Hand the dossier in"),
         ("Đơn vị thẩm định được báo; hồ sơ chỉ đọc", "The reviewing unit is told; the dossier is read-only"),
-        (_C.IN_TIME,),
+        (_C.IN_TIME, _C.ANSWERED),
     ),
     Action.RECALL: Transition(
         {S.SUBMITTED: S.DRAFT, S.RESUBMITTED: S.RETURNED},
@@ -302,6 +303,7 @@ class Denial(StrEnum):
     PASSED = "passed"
     ENTRY_CLOSED = "entry_closed"
     NOT_OPENED = "not_opened"
+    ITEMS_OPEN = "items_open"
     NOT_LATE = "not_late"
     APPROVED_ALREADY = "approved_already"
     CLAIMED_BY_ANOTHER = "claimed_by_another"
@@ -319,6 +321,10 @@ DENIAL_TEXT: dict[Denial, Words] = {
     Denial.WRONG_STATE: ("Hồ sơ đang ở bước khác", "The dossier is at another step"),
     **{Denial(why.value): ENTRY_TEXT[why] for why in Closed},
     Denial.NOT_OPENED: ("Chỉ một số chỉ số được mở lại", "Only some indicators were opened again"),
+    Denial.ITEMS_OPEN: (
+        "Còn nội dung được yêu cầu giải trình chưa trả lời",
+        "Some items of the return have no answer yet",
+    ),
     Denial.NOT_LATE: ("Đơn vị còn thời hạn", "The unit still has time"),
     Denial.APPROVED_ALREADY: ("Nội dung này đã được phê duyệt", "This content is approved already"),
     Denial.CLAIMED_BY_ANOTHER: (
@@ -346,6 +352,7 @@ class Standing:
     entry: Entry
     due_at: datetime
     is_approved: bool
+    is_answered: bool
     is_own_unit: bool
     is_claimant: bool
     groups: frozenset[str] | None = None
@@ -374,6 +381,8 @@ def _unmet(condition: Condition, at: Standing) -> Denial | None:
             return closed if at.state in WITH_UNIT else None
         case Condition.RECALLABLE:  # what is recalled must be able to be handed in again
             return Denial.ENTRY_CLOSED if at.now >= at.due_at else None
+        case Condition.ANSWERED:
+            return None if at.is_answered else Denial.ITEMS_OPEN
         case Condition.LATE:
             return Denial.NOT_LATE if at.entry.is_open else None
         case Condition.NOT_APPROVED:

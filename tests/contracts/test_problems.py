@@ -7,9 +7,11 @@ from app.core.problems import all_problems
 # A code once published is never renamed or removed; add new ones here.
 CODES = {
     "action_not_allowed": 409,
+    "adjustment_not_found": 404,
     "approval_missing": 409,
     "body_too_large": 413,
     "body_unreadable": 400,
+    "clarification_not_found": 404,
     "conflict": 409,
     "deadline_passed": 409,
     "document_not_found": 404,
@@ -37,6 +39,7 @@ CODES = {
     "not_permitted": 403,
     "not_publishable": 409,
     "not_ready": 503,
+    "note_missing": 409,
     "nothing_changed": 409,
     "password_change_required": 403,
     "period_already_open": 409,
@@ -55,6 +58,7 @@ CODES = {
     "store_unavailable": 503,
     "submission_incomplete": 409,
     "submission_not_found": 404,
+    "supplement_late": 409,
     "unavailable": 503,
     "unit_not_found": 404,
     "unit_without_parent": 409,
