@@ -19,6 +19,7 @@ from app.core.db import Database
 from app.core.files import FileStore
 from app.core.middleware import RequestContext
 from app.core.openapi import describe
+from app.councils import routes as councils
 from app.evidence import routes as evidence
 from app.figures import routes as figures
 from app.lgsp import routes as lgsp
@@ -26,6 +27,7 @@ from app.periods import routes as periods
 from app.results import public_routes
 from app.results import routes as results
 from app.results.public import PublishedRankings, RankingCache, listening
+from app.reviews import group_routes, hand_over_routes
 from app.reviews import routes as reviews
 from app.submissions import routes as submissions
 from app.units import routes as units
@@ -82,9 +84,13 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
         periods.calendar_routes,
         evidence.routes,
         figures.routes,
+        councils.routes,
         submissions.period_routes,
         submissions.routes,
         reviews.routes,
+        group_routes.routes,
+        group_routes.me_routes,
+        hand_over_routes.routes,
         results.scope_routes,
         results.submission_routes,
         results.routes,

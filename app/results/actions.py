@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.permissions import Permission, Principal
 from app.catalogue.models import IndexSetRow, PolicyRow
+from app.core import problems
 from app.core.audit import record
 from app.core.db import driver_of, new_id
 from app.core.problems import Fault, InvalidRequest, Problem
@@ -53,8 +54,7 @@ class ScopeNotReviewed(Problem):
     title_vi, title_en = "Còn hồ sơ chưa thẩm định xong", "Some dossiers have not passed their review"
 
 
-class NothingChanged(Problem):
-    status, code = 409, "nothing_changed"
+class NothingChanged(problems.NothingChanged):
     title_vi, title_en = (
         "Không có gì thay đổi so với lần chốt trước",
         "Nothing has changed since it was finalized",
