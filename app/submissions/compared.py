@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic_core import from_json
 from sqlalchemy import Text, cast, func, select
+from sqlalchemy.dialects.postgresql import JSONPATH
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased, undefer
 
@@ -109,7 +110,7 @@ async def cited_elsewhere(session: AsyncSession, documents: Sequence[Document]) 
     mine, theirs = aliased(Document), aliased(Document)
     cites = func.jsonb_path_exists(
         Revision.content,
-        "$.answers.*.evidence[*] ? (@ == $id)",
+        cast("$.answers.*.evidence[*] ? (@ == $id)", JSONPATH),
         func.jsonb_build_object("id", cast(theirs.id, Text)),
     )
     query = (

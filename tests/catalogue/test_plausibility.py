@@ -177,13 +177,13 @@ def test_exactly_the_figures_that_cannot_all_be_right_contradict_each_other(
         unknown = [place[0] for place, figure in found if figure is None]
         return sum(known) if known and all(code in checks.may_be_absent for code in unknown) else None
 
-    expected = []
+    expected: list[tuple[Any, ...]] = []
     for row in checks.checks:
         left, right = quarters(row), quarters(row.other)
         if left is not None and right is not None and (left > right or (row.equals and left < right)):
             expected.append((row, left, right))
     found = [*checks.contradictions(information, answers)]
-    assert [(one.check, one.value * 4, one.other * 4) for one in found] == expected
+    assert [(one.check, int(one.value * 4), int(one.other * 4)) for one in found] == expected
 
 
 def _places(term: Term) -> list[tuple[str, ...]]:
