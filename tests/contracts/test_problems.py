@@ -38,6 +38,7 @@ CODES = {
     "not_publishable": 409,
     "not_ready": 503,
     "nothing_changed": 409,
+    "notice_not_found": 404,
     "password_change_required": 403,
     "period_already_open": 409,
     "period_exists": 409,
