@@ -44,7 +44,7 @@ async def claim(session: AsyncSession, submission: Submission, *, by: Principal,
     before = move(submission, Action.CLAIM, now)
     submission.claimed_by, submission.claimed_at = by.id, now
     after = {"state": submission.state.value}
-    await record(session, by, "review.claim", submission, now, before=before, after=after)
+    await record(session, by, "review.claim", submission, now, before=before, after=after, tell=True)
 
 
 async def return_for_clarification(
@@ -86,7 +86,15 @@ async def return_for_clarification(
     submission.claimed_by = submission.claimed_at = None
     after = {"state": submission.state.value, "due_at": due_at.isoformat(), "items": clarification.items}
     await record(
-        session, by, "review.return", submission, now, before=before, after=after, reason=body.reason
+        session,
+        by,
+        "review.return",
+        submission,
+        now,
+        before=before,
+        after=after,
+        reason=body.reason,
+        tell=True,
     )
     return clarification
 
@@ -123,7 +131,15 @@ async def adjust(
     before = {"indicator": body.indicator, "declared": declared, "decision": held}
     after = {"indicator": body.indicator, "kind": body.kind.value, "value": adjustment.value}
     await record(
-        session, by, "review.adjust", submission, now, before=before, after=after, reason=body.reason
+        session,
+        by,
+        "review.adjust",
+        submission,
+        now,
+        before=before,
+        after=after,
+        reason=body.reason,
+        tell=True,
     )
     return adjustment
 
@@ -246,7 +262,7 @@ async def pass_dossier(
     mine = adopted(index_set, policy, await dossier_of(session, submission.id))
     submission.settled = settle(index_set, mine).decode()
     after = {"state": submission.state.value, "revision": submission.revision_number}
-    await record(session, by, "review.pass", submission, now, before=before, after=after)
+    await record(session, by, "review.pass", submission, now, before=before, after=after, tell=True)
 
 
 async def reopen(
@@ -262,4 +278,6 @@ async def reopen(
     # `passed_at` stays: the review did take place, so nobody's policy may give 0 for want of it.
     submission.settled_figures = submission.settled = None
     after = {"state": submission.state.value}
-    await record(session, by, "review.reopen", submission, now, before=before, after=after, reason=reason)
+    await record(
+        session, by, "review.reopen", submission, now, before=before, after=after, reason=reason, tell=True
+    )
