@@ -116,7 +116,8 @@ async def give(
 ) -> int:
     """Make the notices of everybody who is addressed and active, once for each key, and return how many are new.
 
-    `mails` tells whether e-mails are sent at all; `but_not` is the person who acted.
+    Whoever is addressed twice, by two roles, is told once. `mails` tells whether e-mails are sent at all; `but_not` is
+    the person who acted.
     """
     to = told.subquery("told")
     once = (
@@ -130,11 +131,9 @@ async def give(
             if mails
             else cast(null(), DateTime(True)).label("mail_due_at"),
         )
-        .distinct(User.id, to.c.key)
         .join(to, to.c.user_id == User.id)
         .outerjoin(NoticeSettings, NoticeSettings.id == User.id)
         .where(User.is_active, User.id != (but_not or UUID(int=0)))
-        .order_by(User.id, to.c.key)
         .subquery("once")
     )
     rows = select(
