@@ -23,6 +23,8 @@ from app.councils import routes as councils
 from app.evidence import routes as evidence
 from app.figures import routes as figures
 from app.lgsp import routes as lgsp
+from app.notifications import routes as notifications
+from app.notifications.worker import working
 from app.periods import routes as periods
 from app.results import public_routes
 from app.results import routes as results
@@ -49,7 +51,7 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with listening(database.engine.url, rankings):
+        async with listening(database.engine.url, rankings), working(database, settings, clock):
             yield
         if own_database:
             await database.close()
@@ -95,6 +97,7 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
         results.submission_routes,
         results.routes,
         public_routes.routes,
+        notifications.routes,
         lgsp.routes,
         audit.routes,
         health.routes,

@@ -115,7 +115,7 @@ async def finalize(
         previous.touch()
         await session.flush()
     known = {"number": number, "units": result.units, "sha256": result.sha256}
-    await record(session, by, "result.finalize", result, now, after=known, reason=result.reason)
+    await record(session, by, "result.finalize", result, now, after=known, reason=result.reason, tell=True)
     return result
 
 
@@ -223,7 +223,7 @@ async def publish(
         taken = {"superseded_by": str(result.id)}
         await record(session, by, "result.supersede", earlier, now, after=taken, reason=result.reason)
     said = {"number": result.number, **decision.model_dump(mode="json")}
-    await record(session, by, "result.publish", result, now, after=said, reason=result.reason)
+    await record(session, by, "result.publish", result, now, after=said, reason=result.reason, tell=True)
     await session.flush()
     await session.execute(text("SELECT pg_notify(:channel, :id)"), {"channel": CHANNEL, "id": str(result.id)})
 

@@ -52,6 +52,7 @@ CODES = {
     "not_ready": 503,
     "note_missing": 409,
     "nothing_changed": 409,
+    "notice_not_found": 404,
     "password_change_required": 403,
     "period_already_open": 409,
     "period_exists": 409,
