@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from app.accounts import audit_routes as audit
+from app.accounts import delegation_routes as delegations
 from app.accounts import routes as accounts
 from app.accounts.tokens import Tokens
 from app.catalogue import routes as catalogue
@@ -73,6 +74,8 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
         accounts.me_routes,
         accounts.user_routes,
         accounts.service_routes,
+        delegations.routes,
+        delegations.colleague_routes,
         units.routes,
         catalogue.routes,
         catalogue.policy_routes,

@@ -1,35 +1,41 @@
-"""The reviewer's turns: claim, return, decide, pass, and take up again."""
+"""The reviewer's turns: claim, call in, take over, return, pass, and take up again."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from fractions import Fraction
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.permissions import Principal
-from app.catalogue import queries as catalogue
-from app.catalogue.declared import VALUE_FIELDS, value_of
-from app.core.audit import record
-from app.core.problems import Fault, InvalidRequest, Problem
-from app.periods.rules import end_of
+from app.core.audit import SYSTEM, record
+from app.core.problems import Fault, Problem
 from app.reviews import queries
 from app.reviews.adopted import adopted, dossier_of
+from app.reviews.asking import asked, supplements_of
+from app.reviews.deciding import decide, index_set_of, undecided
+from app.reviews.groups import open_groups
 from app.reviews.models import Adjustment, AdjustmentKind, Clarification, ClarificationKind
 from app.reviews.schemas import AdjustmentIn, ReturnIn
 from app.reviews.settled import settle
-from app.scoring import answers as answer_format
-from app.scoring.exact import plain
-from app.scoring.model import IndexSet, Manual
-from app.scoring.values import field_of
-from app.submissions.actions import move, require_allowed
-from app.submissions.models import Submission
-from app.submissions.queries import content_of, measures_of
-from app.submissions.rules import Action
+from app.submissions import content as contents
+from app.submissions.actions import (
+    explain_warnings,
+    keep_content,
+    move,
+    refused,
+    require_allowed,
+    require_approval,
+    self_scores,
+)
+from app.submissions.models import ReviewState, Stage, Submission
+from app.submissions.queries import content_of, measures_of, revision_of
+from app.submissions.readiness import Readiness, warnings_of
+from app.submissions.rules import Action, Denial
 
 
 class ReviewIncomplete(Problem):
-    """Something is still undecided: figures an agency owes, or a claim of not applicable."""
+    """Something is still undecided: figures an agency owes, a claim of not applicable, a group of the council."""
 
     status, code = 409, "review_incomplete"
     title_vi, title_en = "Thẩm định chưa xong", "The review is not complete"
@@ -41,10 +47,53 @@ async def claim(session: AsyncSession, submission: Submission, *, by: Principal,
     Raises: ActionNotAllowed (409).
     """
     by = await require_allowed(session, by, submission, Action.CLAIM, now)
-    before = move(submission, Action.CLAIM, now)
+    await _take(session, submission, Action.CLAIM, "review.claim", None, by=by, now=now)
+
+
+async def take_over(
+    session: AsyncSession, submission: Submission, reason: str, *, by: Principal, now: datetime
+) -> None:
+    """Take the review over from another reviewer, who may have left: he is told.
+
+    Raises: ActionNotAllowed (409).
+    """
+    by = await require_allowed(session, by, submission, Action.TAKE_OVER, now)
+    await _take(session, submission, Action.TAKE_OVER, "review.take_over", reason, by=by, now=now)
+
+
+async def call_in(
+    session: AsyncSession, submission: Submission, reason: str, *, by: Principal, now: datetime
+) -> None:
+    """Take up a dossier whose unit let its time pass: what it handed in last counts, and nothing where it never did.
+
+    What the unit wrote since stays among the kept states, but nobody approved and sent it.
+
+    Raises: ActionNotAllowed (409).
+    """
+    by = await require_allowed(session, by, submission, Action.CALL_IN, now)
+    number, content = submission.submitted_revision, contents.EMPTY
+    if number is not None:
+        content = (await revision_of(session, submission, number)).content
+    if contents.content_hash(content) != submission.content_hash:
+        await keep_content(session, submission, content, by, now)
+    submission.submitted_revision, submission.open_items = submission.revision_number, 0
+    await _take(session, submission, Action.CALL_IN, "review.call_in", reason, by=by, now=now)
+
+
+async def _take(
+    session: AsyncSession,
+    submission: Submission,
+    action: Action,
+    act: str,
+    reason: str | None,
+    *,
+    by: Principal,
+    now: datetime,
+) -> None:
+    before = move(submission, action, now)
     submission.claimed_by, submission.claimed_at = by.id, now
-    after = {"state": submission.state.value}
-    await record(session, by, "review.claim", submission, now, before=before, after=after)
+    after = {"state": submission.state.value, "revision": submission.revision_number}
+    await record(session, by, act, submission, now, before=before, after=after, reason=reason, tell=True)
 
 
 async def return_for_clarification(
@@ -55,198 +104,139 @@ async def return_for_clarification(
     Raises: ActionNotAllowed (409), InvalidRequest (422) for an unknown indicator or a due date that has passed.
     """
     by = await require_allowed(session, by, submission, Action.RETURN, now)
-    index_set = await _index_set(session, submission)
-    due_at = end_of(body.due_on)
-    faults = [
-        Fault(
-            f"/items/{i}/indicator", "unknown_indicator", "không có chỉ số này", "there is no such indicator"
-        )
-        for i, item in enumerate(body.items)
-        if item.indicator is not None and item.indicator not in index_set.by_code
-    ]
-    if due_at <= now:
-        faults.append(Fault("/due_on", "in_the_past", "phải từ hôm nay trở đi", "must be today or later"))
-    if faults:
-        raise InvalidRequest(faults=faults)
-    clarification = Clarification(
-        submission_id=submission.id,
-        kind=ClarificationKind.RETURN,
-        asked_for=submission.reviewer_unit_id,
-        reason=body.reason,
-        items=[item.model_dump(mode="json") for item in body.items],
-        due_at=due_at,
-        asked_at=now,
-        asked_by=by.id,
-        asked_by_name=by.name,
-    )
-    session.add(clarification)
+    asker = submission.reviewer_unit_id
+    clarification = await asked(session, submission, body, ClarificationKind.RETURN, asker, by=by, now=now)
     before = move(submission, Action.RETURN, now)
     # A return gives time, it never takes any: whoever was returned early keeps the deadline all units have.
-    submission.entry_due_at = max(submission.entry_due_at, due_at)
+    submission.entry_due_at = max(submission.entry_due_at, clarification.due_at)
+    submission.open_items = len(clarification.items)
     submission.claimed_by = submission.claimed_at = None
-    after = {"state": submission.state.value, "due_at": due_at.isoformat(), "items": clarification.items}
+    after = {
+        "state": submission.state.value,
+        "due_at": clarification.due_at.isoformat(),
+        "items": clarification.items,
+    }
     await record(
-        session, by, "review.return", submission, now, before=before, after=after, reason=body.reason
+        session,
+        by,
+        "review.return",
+        submission,
+        now,
+        before=before,
+        after=after,
+        reason=body.reason,
+        tell=True,
     )
     return clarification
 
 
-async def adjust(
-    session: AsyncSession, submission: Submission, body: AdjustmentIn, *, by: Principal, now: datetime
-) -> Adjustment:
-    """Decide one indicator with a reason; earlier decisions stay as history.
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a review came to so far: the readiness check, the figures that count, and what came too late."""
 
-    Raises: ActionNotAllowed (409), InvalidRequest (422) with every fault.
+    readiness: Readiness
+    figures: dict[str, UUID]
+    late: Mapping[str, datetime]
+
+
+async def readiness_to_pass(session: AsyncSession, submission: Submission, now: datetime) -> Found:
+    """Return what keeps the review from ending, and what must be explained first.
+
+    A warning about an indicator is explained by a decision on it, which has a reason.
     """
-    by = await require_allowed(session, by, submission, Action.ADJUST, now)
-    index_set = await _index_set(session, submission)
-    declared = (await content_of(session, submission))["answers"].get(body.indicator)
-    faults = _faults(index_set, body, declared)
-    if faults:
-        raise InvalidRequest(faults=faults)
-    previous = (await queries.holding_adjustments(session, submission.id)).get(body.indicator)
-    adjustment = Adjustment(
-        submission_id=submission.id,
-        indicator_code=body.indicator,
-        kind=body.kind,
-        value=_value(index_set, body),
-        declared=declared,
-        reason=body.reason,
-        made_at=now,
-        made_by=by.id,
-        made_by_name=by.name,
+    index_set = await index_set_of(session, submission)
+    content = await content_of(session, submission)
+    decisions = await queries.holding_adjustments(session, submission.id)
+    figures = await queries.figures_that_count(session, submission, index_set)
+    scores = await self_scores(session, submission, content)
+    supplements = await supplements_of(session, submission, now)
+    warnings = await warnings_of(session, submission, content, scores)
+    unproven = contents.without_evidence(content["answers"], scores)
+    decided = {f"/answers/{code}" for code in decisions}
+    readiness = Readiness(
+        errors=[
+            *undecided(index_set, content["answers"], decisions, figures),
+            *(_unchecked(group) for group in await open_groups(session, submission)),
+        ],
+        warnings=[*warnings, *unproven, *supplements.warnings],
+        explained=decided.__contains__,
     )
-    session.add(adjustment)
-    submission.changed_at = now
-    submission.touch()
-    held = {"kind": previous.kind.value, "value": previous.value} if previous else None
-    before = {"indicator": body.indicator, "declared": declared, "decision": held}
-    after = {"indicator": body.indicator, "kind": body.kind.value, "value": adjustment.value}
-    await record(
-        session, by, "review.adjust", submission, now, before=before, after=after, reason=body.reason
-    )
-    return adjustment
+    return Found(readiness, figures, supplements.late)
 
 
-def _faults(index_set: IndexSet, body: AdjustmentIn, declared: dict[str, Any] | None) -> list[Fault]:
-    indicator = index_set.by_code.get(body.indicator)
-    if indicator is None:
-        return [Fault("/indicator", "unknown_indicator", "không có chỉ số này", "there is no such indicator")]
-    belongs = {
-        AdjustmentKind.ANSWER: {*VALUE_FIELDS},
-        AdjustmentKind.POINTS: {"points"},
-        AdjustmentKind.NOT_APPLICABLE: {"accepted"},
-        AdjustmentKind.AS_DECLARED: set(),
-    }[body.kind]
-    present = {name for name in (*VALUE_FIELDS, "points", "accepted") if getattr(body, name) is not None}
-    found = [
-        Fault(
-            f"/{name}", "not_of_this_kind", "không thuộc loại điều chỉnh này", "does not belong to this kind"
-        )
-        for name in sorted(present - belongs)
-    ]
-    if belongs and not present & belongs:
-        name = field_of(indicator.rule) if body.kind is AdjustmentKind.ANSWER else belongs.pop()
-        found.append(
-            Fault(f"/{name}", "missing", "thiếu giá trị điều chỉnh", "the adjusted value is missing")
-        )
-    elif body.kind is AdjustmentKind.ANSWER:
-        given = {body.indicator: value_of(body)}
-        faults = answer_format.faults(index_set, given, by=None)
-        if not faults and not answer_format.canonical(index_set, given):
-            found.append(
-                Fault("/figures", "missing", "thiếu giá trị điều chỉnh", "the adjusted value is missing")
-            )
-        found += [Fault(f.pointer.removeprefix(f"/{body.indicator}"), f.code, f.vi, f.en) for f in faults]
-    elif body.points is not None and Fraction(body.points) > (indicator.max_points or 0):
-        most = plain(indicator.max_points or Fraction(0))
-        vi, en = f"không quá {most} điểm", f"at most {most} points"
-        found.append(Fault("/points", "above_maximum", vi, en))
-    elif body.kind is AdjustmentKind.NOT_APPLICABLE and not (declared or {}).get("not_applicable"):
-        vi, en = "đơn vị không đề nghị không áp dụng", "the unit has not claimed this"
-        found.append(Fault("/indicator", "not_claimed", vi, en))
-    return found
-
-
-def _value(index_set: IndexSet, body: AdjustmentIn) -> dict[str, Any]:
-    if body.kind is AdjustmentKind.ANSWER:
-        return answer_format.canonical(index_set, {body.indicator: value_of(body)})[body.indicator]
-    if body.kind is AdjustmentKind.POINTS:
-        return {"points": str(Fraction(body.points or 0))}
-    return {"accepted": body.accepted} if body.kind is AdjustmentKind.NOT_APPLICABLE else {}
-
-
-async def _index_set(session: AsyncSession, submission: Submission) -> IndexSet:
-    return catalogue.scoring_set(await catalogue.index_set_by_id(session, submission.index_set_id))
-
-
-def _undecided(
-    index_set: IndexSet, answers: dict[str, Any], decisions: dict[str, Adjustment], figures: dict[str, UUID]
-) -> list[Fault]:
-    """Return what the reviewer must still decide. Pure.
-
-    Figures an agency owes (ruling 20), claims of not applicable (ruling 8), points where nothing is computed
-    (ruling 6), and decisions on answers that the unit has changed since.
-    """
-    faults = []
-    for indicator in index_set.indicators:
-        held, answer = decisions.get(indicator.code), answers.get(indicator.code)
-        pointer = f"/answers/{indicator.code}"
-        if held is not None and held.kind is not AdjustmentKind.AS_DECLARED:
-            if _value_of(held.declared) != _value_of(answer):
-                vi = "đơn vị đã sửa số liệu sau điều chỉnh này; quyết định lại"
-                en = "the unit has changed its answer since this decision: decide again"
-                faults.append(Fault(pointer, "decision_outdated", vi, en))
-        elif indicator.declared_by != "unit" and indicator.code not in figures:
-            vi, en = (
-                f"chờ số liệu của {indicator.declared_by}",
-                f"figures of {indicator.declared_by} are missing",
-            )
-            faults.append(Fault(pointer, "official_figures_missing", vi, en))
-        elif (answer or {}).get("not_applicable"):
-            vi, en = "chưa quyết định đề nghị không áp dụng", "the claim of not applicable is undecided"
-            faults.append(Fault(pointer, "claim_undecided", vi, en))
-        if isinstance(indicator.rule, Manual) and not _settles_points(held):
-            vi, en = (
-                "chưa cho điểm: văn bản không nêu cách tính",
-                "no points given yet: nothing is computed here",
-            )
-            faults.append(Fault(pointer, "points_missing", vi, en))
-    return faults
-
-
-def _settles_points(held: Adjustment | None) -> bool:
-    """Tell whether a decision says what an indicator earns of which nothing is computed."""
-    return held is not None and (held.kind is AdjustmentKind.POINTS or bool(held.value.get("accepted")))
-
-
-def _value_of(answer: dict[str, Any] | None) -> dict[str, Any]:
-    """Return what an answer declares, without its notes and documents."""
-    return {key: value for key, value in (answer or {}).items() if key in (*VALUE_FIELDS, "not_applicable")}
+def _unchecked(group: str) -> Fault:
+    vi = f"hội đồng chưa xong nhóm {group}"
+    return Fault(f"/groups/{group}", "group_unchecked", vi, f"the council has not checked group {group}")
 
 
 async def pass_dossier(
-    session: AsyncSession, submission: Submission, *, by: Principal, now: datetime
+    session: AsyncSession, submission: Submission, note: str | None, *, by: Principal, now: datetime
 ) -> None:
     """End the review: the dossier counts as it now stands.
 
-    Raises: ActionNotAllowed, ReviewIncomplete with what is undecided (both 409).
+    Raises: ActionNotAllowed, ReviewIncomplete with what is undecided, NoteMissing with the warnings that nobody
+    explained, ApprovalMissing where the unit's leader has not approved what changed since it was handed in (all 409).
     """
     by = await require_allowed(session, by, submission, Action.PASS, now)
-    index_set, policy = await measures_of(session, submission)
-    figures = await queries.figures_that_count(session, submission, index_set)
-    decisions = await queries.holding_adjustments(session, submission.id)
-    answers = (await content_of(session, submission))["answers"]
-    if faults := _undecided(index_set, answers, decisions, figures):
-        raise ReviewIncomplete(faults=faults)
+    found = await readiness_to_pass(session, submission, now)
+    if found.readiness.errors:
+        raise ReviewIncomplete(faults=found.readiness.errors)
+    await explain_warnings(session, submission, Stage.PASS, found.readiness.unexplained, note, by=by, now=now)
+    if submission.revision_number != submission.submitted_revision:
+        require_approval(submission)
     before = move(submission, Action.PASS, now)
     submission.passed_at = now
-    submission.settled_figures = list(figures.values())
+    submission.settled_figures = list(found.figures.values())
+    await _decide_lateness(session, submission, found.late, now)
+    await _settle(session, submission)
+    after = {"state": submission.state.value, "revision": submission.revision_number}
+    await record(session, by, "review.pass", submission, now, before=before, after=after, tell=True)
+
+
+async def _decide_lateness(
+    session: AsyncSession, submission: Submission, late: Mapping[str, datetime], now: datetime
+) -> None:
+    """Write down what came too late to count, as a decision everybody sees; the reviewer's own, made since, holds."""
+    made = await queries.evidence_decisions(session, submission.id)
+    for code, due_at in late.items():
+        if code in made and made[code].made_at >= due_at:
+            continue
+        adjustment = Adjustment(
+            submission_id=submission.id,
+            indicator_code=code,
+            kind=AdjustmentKind.EVIDENCE,
+            value={"late": True},
+            declared=None,
+            reason="Không bổ sung tài liệu trong thời hạn (chính sách, late_evidence)",
+            made_at=now,
+            made_by=SYSTEM.id,
+            made_by_name=SYSTEM.name,
+        )
+        session.add(adjustment)
+        after = {"indicator": code, "kind": adjustment.kind.value, "value": adjustment.value}
+        await record(session, SYSTEM, "review.adjust", submission, now, after=after, reason=adjustment.reason)
+
+
+async def _settle(session: AsyncSession, submission: Submission) -> None:
+    """Write down what is to be scored of the dossier from now on."""
+    index_set, policy = await measures_of(session, submission)
     await session.flush()
     mine = adopted(index_set, policy, await dossier_of(session, submission.id))
     submission.settled = settle(index_set, mine).decode()
-    after = {"state": submission.state.value, "revision": submission.revision_number}
-    await record(session, by, "review.pass", submission, now, before=before, after=after)
+
+
+async def correct_passed(
+    session: AsyncSession, submission: Submission, body: AdjustmentIn, *, by: Principal, now: datetime
+) -> Adjustment:
+    """Decide one indicator of a dossier that has passed, as an appeal demands; the next version of the result has it.
+
+    Raises: ActionNotAllowed (409) unless it has passed, InvalidRequest (422).
+    """
+    if submission.state is not ReviewState.PASSED:
+        raise refused(Denial.WRONG_STATE, submission)
+    adjustment = await decide(session, submission, body, "review.correct", by=by, now=now)
+    await _settle(session, submission)
+    return adjustment
 
 
 async def reopen(
@@ -262,4 +252,6 @@ async def reopen(
     # `passed_at` stays: the review did take place, so nobody's policy may give 0 for want of it.
     submission.settled_figures = submission.settled = None
     after = {"state": submission.state.value}
-    await record(session, by, "review.reopen", submission, now, before=before, after=after, reason=reason)
+    await record(
+        session, by, "review.reopen", submission, now, before=before, after=after, reason=reason, tell=True
+    )

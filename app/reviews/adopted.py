@@ -1,8 +1,9 @@
 """What counts: the declared answers, the agencies' figures in place of what units may not declare, the decisions."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 from uuid import UUID
 
 from pydantic_core import from_json
@@ -99,15 +100,19 @@ def adopted(index_set: IndexSet, policy: Policy, dossier: Dossier) -> UnitInput:
     for code, agency, answer in from_json(dossier.official) if dossier.official else ():
         if index_set.is_declared_by(code, agency):
             answers[code] = answer
-    asks_for_evidence = policy.missing_evidence == "zero"
-    without_evidence = unproved(index_set, answers) if asks_for_evidence else frozenset[str]()
     decisions: dict[str, tuple[Decision, ...]] = {}
     for code, *decided in from_json(dossier.decisions) if dossier.decisions else ():
         decisions[code] = (*decisions.get(code, ()), Decision(*decided))
+    asks_for_evidence = policy.missing_evidence == "zero"
+    proved = {code: with_what_counts(answer, decisions.get(code, ())) for code, answer in answers.items()}
+    without_evidence = unproved(index_set, proved) if asks_for_evidence else frozenset[str]()
     points: dict[str, Fraction] = {}
     not_applicable: set[str] = set()
     for code, made in decisions.items():
-        kind, value = made[-1].kind, made[-1].value
+        held = next((one for one in reversed(made) if one.kind != "evidence"), None)
+        if held is None:
+            continue
+        kind, value = held.kind, held.value
         if kind == "answer":
             answers[code] = value
         elif kind == "points":
@@ -120,7 +125,16 @@ def adopted(index_set: IndexSet, policy: Policy, dossier: Dossier) -> UnitInput:
         answers=answers,
         points=points,
         not_applicable=frozenset(not_applicable),
-        # What the reviewer put in himself he has checked.
+        # What the reviewer put in himself, last of all, he has checked.
         without_evidence=without_evidence - {c for c, m in decisions.items() if m[-1].kind == "answer"},
         decisions=decisions,
     )
+
+
+def with_what_counts(answer: dict[str, Any], decisions: Sequence[Decision]) -> dict[str, Any]:
+    """Return an answer with those of its documents that the latest decision on them lets count. Pure."""
+    last = next((one.value for one in reversed(decisions) if one.kind == "evidence"), None)
+    if last is None or not answer.get("evidence"):
+        return answer
+    barred = answer["evidence"] if last.get("late") else last["disallowed"]
+    return answer | {"evidence": [one for one in answer["evidence"] if one not in barred]}

@@ -3,7 +3,7 @@
 a/b = 25/30 ≈ 83,33 % ≥ 80 % ⇒ 20/20 điểm (QĐ 1072/QĐ-UBND, Phụ lục II, 6.10, dòng 974)
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Literal
@@ -306,7 +306,24 @@ def _decision(rule: Rule, decision: Decision, voice: Voice) -> str:
             what = voice.of(*(_ACCEPTED if decision.value["accepted"] else _REFUSED))
         case "as_declared":
             what = voice.of(*_AS_DECLARED)
+        case "evidence":
+            what = voice.of(*_evidence(decision.value))
     return f"{what}: {decision.reason}" if decision.reason else what
+
+
+def _evidence(value: Mapping[str, Any]) -> tuple[str, str]:
+    """Return what was decided about the documents of an indicator."""
+    if value.get("late"):
+        return (
+            "tài liệu bổ sung quá thời hạn, không được tính",
+            "the evidence asked for came too late to count",
+        )
+    if count := len(value["disallowed"]):
+        return (
+            f"không chấp nhận {count} tài liệu kiểm chứng",
+            f"{count} documents of evidence were disallowed",
+        )
+    return "chấp nhận các tài liệu kiểm chứng", "the documents of evidence were allowed"
 
 
 def _keys(rule: Measured) -> list[str]:

@@ -3,7 +3,7 @@
 Every number here is a `Fraction`: points, shares of the maximum and percentages are exact (ruling 1).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Literal
@@ -180,9 +180,20 @@ class IndexSet:
     indicators: tuple[Indicator, ...]
     subtotals: tuple[Subtotal, ...] = ()
     by_code: Mapping[str, Indicator] = field(init=False, repr=False, compare=False)
+    groups: Mapping[str, frozenset[str]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "by_code", {indicator.code: indicator for indicator in self.indicators})
+        below = {row.code: row.rows for row in self.subtotals}
+        groups = [row.code for row in self.subtotals if not row.is_row]
+        object.__setattr__(self, "groups", {code: frozenset(self._scored(code, below)) for code in groups})
+
+    def _scored(self, code: str, below: Mapping[str, Sequence[str]]) -> Iterator[str]:
+        """Give the scored rows under a row, whatever rows stand in between."""
+        if code in self.by_code:
+            yield code
+        for row in below.get(code, ()):
+            yield from self._scored(row, below)
 
     def is_declared_by(self, code: str, agency: str) -> bool:
         """Tell whether an agency gives the figures of an indicator in the unit's place (ruling 20)."""
@@ -220,10 +231,11 @@ class Policy:
 class Decision:
     """What a reviewer decided about one indicator, for the explanation: what, and why.
 
-    `value` is the answer put in place of the declared one, {"points": "7.5"}, {"accepted": true} or {}.
+    `value` is the answer put in place of the declared one, {"points": "7.5"}, {"accepted": true}, {}, or for evidence
+    {"disallowed": [documents]} or {"late": true}; what that leaves to be scored is in `UnitInput.without_evidence`.
     """
 
-    kind: Literal["answer", "points", "not_applicable", "as_declared"]
+    kind: Literal["answer", "points", "not_applicable", "as_declared", "evidence"]
     value: Mapping[str, Any]
     reason: str
 

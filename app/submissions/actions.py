@@ -51,7 +51,8 @@ class NoteMissing(Problem):
     title_vi, title_en = "Có cảnh báo chưa được giải trình", "Some warnings have not been explained"
 
 
-def _refused(why: Denial, submission: Submission, faults: Sequence[Fault] = ()) -> ActionNotAllowed:
+def refused(why: Denial, submission: Submission, faults: Sequence[Fault] = ()) -> ActionNotAllowed:
+    """Return the refusal of an action for a reason of the table."""
     vi, en = DENIAL_TEXT[why]
     return ActionNotAllowed(vi, en, faults=faults, reason_code=why.value, state=submission.state.value)
 
@@ -67,7 +68,7 @@ async def require_allowed(
     standing = await queries.standing_of(session, caller, submission, now)
     why = denial(action, unit is not None, standing)
     if why is not None or unit is None:
-        raise _refused(why or Denial.NOT_YOUR_ROLE, submission)
+        raise refused(why or Denial.NOT_YOUR_ROLE, submission)
     return caller.acting_as(unit, TRANSITIONS[action].permission)
 
 
@@ -156,7 +157,7 @@ def _require_opened(submission: Submission, patch: SubmissionPatch, at: Entry) -
         if not at.opens(code or None)
     ]
     if faults:
-        raise _refused(Denial.NOT_OPENED, submission, faults)
+        raise refused(Denial.NOT_OPENED, submission, faults)
 
 
 async def _evidence_faults(
@@ -312,7 +313,7 @@ async def reopen_entry(
     """
     by = await require_allowed(session, by, submission, Action.REOPEN_ENTRY, now)
     if body.indicators is None and submission.state not in WITH_UNIT:
-        raise _refused(Denial.WRONG_STATE, submission)
+        raise refused(Denial.WRONG_STATE, submission)
     await _require_known(session, submission, body.indicators or [])
     until_at = await _days_on(session, submission, body.days, now)
     if body.indicators is None:

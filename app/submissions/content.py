@@ -8,7 +8,7 @@ from typing import Any
 from app.catalogue.schemas import IndexSetFile
 from app.core.problems import Fault
 from app.scoring import answers as answer_format
-from app.scoring.engine import Scores
+from app.scoring.engine import Line, Scores
 from app.scoring.model import IndexSet
 from app.submissions.schemas import ChangeOut, SubmissionPatch
 
@@ -141,11 +141,27 @@ def _missing_answers(content: Content, scores: Scores) -> Iterator[Fault]:
         pointer, answer = f"/answers/{line.code}", content["answers"].get(line.code, {})
         if "no_answer" in line.warnings:
             yield Fault(pointer, "no_answer", "chưa có câu trả lời", "no answer yet")
-        elif not (answer.get("evidence") or answer.get("note") or answer.get("not_applicable")) and (
-            line.points is None or line.points > 0
-        ):
+        elif not answer.get("note") and _earns_unproved(answer, line):
             vi, en = "thiếu tài liệu kiểm chứng hoặc giải trình", "evidence or an explaining note is missing"
             yield Fault(pointer, "evidence_missing", vi, en)
+
+
+def _earns_unproved(answer: Mapping[str, Any], line: Line) -> bool:
+    return not (answer.get("evidence") or answer.get("not_applicable")) and (
+        line.points is None or line.points > 0
+    )
+
+
+def without_evidence(answers: Mapping[str, Mapping[str, Any]], scores: Scores) -> list[Fault]:
+    """Return the answers that claim points which no document proves, whatever explains them."""
+    vi, en = "được điểm mà không có tài liệu kiểm chứng", "earns points without evidence"
+    return [
+        Fault(f"/answers/{line.code}", "evidence_missing", vi, en)
+        for line in scores.card(0).lines
+        if line.code in answers
+        and scores.index_set.by_code[line.code].declared_by == "unit"
+        and _earns_unproved(answers[line.code], line)
+    ]
 
 
 def _missing_information(content: Content, file: IndexSetFile) -> Iterator[Fault]:

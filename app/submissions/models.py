@@ -76,6 +76,8 @@ class Submission(VersionedRow):
     approved_at: Mapped[Instant | None]
     submitted_at: Mapped[Instant | None]
     submitted_revision: Mapped[int | None]
+    # Items of the latest return that the unit has not answered yet.
+    open_items: Mapped[int]
     claimed_by: Mapped[UUID | None]
     claimed_at: Mapped[Instant | None]
     entry_due_at: Mapped[Instant]

@@ -221,6 +221,7 @@ async def standing_of(
         entry=entry_of(submission, now),
         due_at=submission.entry_due_at,
         is_approved=submission.approved_hash == submission.content_hash,
+        is_answered=not submission.open_items,
         is_own_unit=submission.unit_id in caller.own_units,
         is_claimant=submission.claimed_by == caller.id,
         groups=groups,

@@ -3,9 +3,9 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Query, Response
+from fastapi import Query, Response
 
-from app.accounts.auth import Caller, Repeatable, Requires
+from app.accounts.auth import Repeatable, Requires
 from app.accounts.permissions import Permission, Principal
 from app.core.http import (
     DbSession,
@@ -22,10 +22,9 @@ from app.core.http import (
 from app.evidence.download import DOWNLOAD, Download, Files, sent
 from app.evidence.queries import DocumentNotFound
 from app.periods import queries as periods
-from app.periods.actions import PeriodAlreadyOpen
 from app.submissions import actions, opening, queries, readiness
 from app.submissions.content import changes_between
-from app.submissions.models import ReviewState, Submission
+from app.submissions.models import ReviewState
 from app.submissions.schemas import (
     ChangesOut,
     NoteIn,
@@ -42,6 +41,7 @@ from app.submissions.schemas import (
     SubmissionPatch,
     SubmissionSummary,
 )
+from app.submissions.turn import TurnOf, shown
 from app.units.models import UnitKind
 
 CanManagePeriods = Annotated[Principal, Requires(Permission.PERIOD_MANAGE)]
@@ -63,7 +63,7 @@ _MOVES = problems(queries.SubmissionNotFound, actions.ActionNotAllowed)
     response_model=OpenedOut,
     responses=problems(
         periods.PeriodNotFound,
-        PeriodAlreadyOpen,
+        periods.PeriodAlreadyOpen,
         opening.DeadlinePassed,
         opening.NoUnits,
         opening.UnitWithoutParent,
@@ -222,26 +222,6 @@ async def read_cited_document(
 # --- turns --------------------------------------------------------------------------------------------------
 
 
-async def _locked(submission_id: UUID, if_match: IfMatch, caller: Caller, session: DbSession) -> Submission:
-    """Return the dossier as the caller saw it, locked for this turn."""
-    submission = await queries.submission_for(session, caller, submission_id, lock=True)
-    require_version(submission, if_match)
-    return submission
-
-
-# The permission is that of the route; this only needs to know who calls.
-Dossier = Annotated[Submission, Depends(_locked, scope="function")]
-
-
-async def _shown(
-    session: DbSession, caller: Principal, dossier: Submission, now: Now, lang: Language, response: Response
-) -> SubmissionOut:
-    """Return the dossier after a turn, with its new ETag."""
-    set_etag(response, dossier)
-    content = await queries.content_of(session, dossier)
-    return await queries.submission_out(session, caller, dossier, content, now, lang)
-
-
 @routes.post(
     "/{submission_id}/approve",
     response_model=SubmissionOut,
@@ -249,11 +229,11 @@ async def _shown(
     dependencies=[Repeatable(Permission.SUBMISSION_APPROVE)],
 )
 async def approve_submission(
-    dossier: Dossier, caller: CanApprove, session: DbSession, now: Now, lang: Language, response: Response
+    dossier: TurnOf, caller: CanApprove, session: DbSession, now: Now, lang: Language, response: Response
 ) -> SubmissionOut:
     """Approve the present content as the unit's leader; it is bound to the content's hash."""
     await actions.approve(session, dossier, by=caller, now=now)
-    return await _shown(session, caller, dossier, now, lang, response)
+    return await shown(session, caller, dossier, now, lang, response)
 
 
 @routes.post(
@@ -269,7 +249,7 @@ async def approve_submission(
     dependencies=[Repeatable(Permission.SUBMISSION_SUBMIT)],
 )
 async def submit_submission(
-    dossier: Dossier,
+    dossier: TurnOf,
     caller: CanSubmit,
     session: DbSession,
     now: Now,
@@ -279,7 +259,7 @@ async def submit_submission(
 ) -> SubmissionOut:
     """Hand the dossier to its reviewer; from then on it is read-only."""
     await actions.submit(session, dossier, body.note if body else None, by=caller, now=now)
-    return await _shown(session, caller, dossier, now, lang, response)
+    return await shown(session, caller, dossier, now, lang, response)
 
 
 @routes.post(
@@ -289,11 +269,11 @@ async def submit_submission(
     dependencies=[Repeatable(Permission.SUBMISSION_SUBMIT)],
 )
 async def recall_submission(
-    dossier: Dossier, caller: CanSubmit, session: DbSession, now: Now, lang: Language, response: Response
+    dossier: TurnOf, caller: CanSubmit, session: DbSession, now: Now, lang: Language, response: Response
 ) -> SubmissionOut:
     """Take the dossier back while nobody has claimed it and there is time to hand it in again."""
     await actions.recall(session, dossier, by=caller, now=now)
-    return await _shown(session, caller, dossier, now, lang, response)
+    return await shown(session, caller, dossier, now, lang, response)
 
 
 @routes.post(
@@ -304,7 +284,7 @@ async def recall_submission(
     dependencies=[Repeatable(Permission.REVIEW_ACT)],
 )
 async def reopen_entry(
-    body: ReopeningIn, dossier: Dossier, caller: CanReview, session: DbSession, now: Now, response: Response
+    body: ReopeningIn, dossier: TurnOf, caller: CanReview, session: DbSession, now: Now, response: Response
 ) -> ReopeningOut:
     """Give the unit, or some of its indicators, days to enter figures again; it closes by itself."""
     reopening = await actions.reopen_entry(session, dossier, body, by=caller, now=now)

@@ -66,6 +66,54 @@ class Entry:
 WITH_UNIT = frozenset({S.DRAFT, S.RETURNED})
 
 
+class Door(StrEnum):
+    """The two states of the entry axis."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+# What opens and closes entry: the state follows from `entry`, this table says it in words, tests hold both together.
+DOOR_MOVES: tuple[tuple[str, Door, Door, Words], ...] = (
+    (
+        "open_period",
+        Door.CLOSED,
+        Door.OPEN,
+        ("Kỳ mở: đến hết hạn nộp", "The period opens: until the deadline"),
+    ),
+    ("deadline", Door.OPEN, Door.CLOSED, ("Hết hạn: tự đóng", "The deadline passes: it closes by itself")),
+    ("submit", Door.OPEN, Door.CLOSED, ("Gửi hồ sơ", "The dossier is handed in")),
+    (
+        "recall",
+        Door.CLOSED,
+        Door.OPEN,
+        ("Rút hồ sơ: đến hết hạn nộp", "It is taken back: until the deadline"),
+    ),
+    (
+        "return",
+        Door.CLOSED,
+        Door.OPEN,
+        ("Trả lại: đến hạn giải trình", "It is returned: until the day that was set"),
+    ),
+    (
+        "reopen_entry",
+        Door.CLOSED,
+        Door.OPEN,
+        (
+            "Mở lại N ngày cho đơn vị hoặc vài chỉ số",
+            "Opened again for N days, for the unit or some indicators",
+        ),
+    ),
+    (
+        "reopening_ends",
+        Door.OPEN,
+        Door.CLOSED,
+        ("Hết N ngày: tự đóng", "The N days end: it closes by itself"),
+    ),
+    ("pass", Door.OPEN, Door.CLOSED, ("Thông qua", "The dossier passes")),
+)
+
+
 def entry(state: S, now: datetime, *, due_at: datetime, reopened: Mapping[str, datetime]) -> Entry:
     """Return whether a dossier is open for entry: the one lock function of the API, imports and exports.
 
@@ -121,12 +169,45 @@ class Condition(StrEnum):
     ENTRY_OPEN = "entry_open"
     IN_TIME = "in_time"
     RECALLABLE = "recallable"
+    ANSWERED = "answered"
     LATE = "late"
     NOT_APPROVED = "not_approved"
     CLAIMANT = "claimant"
     NOT_CLAIMANT = "not_claimant"
     DECIDES = "decides"
     HAS_SEAT = "has_seat"
+
+
+BY_TEXT: dict[By, Words] = {
+    By.UNIT: ("Đơn vị lập hồ sơ", "The unit whose dossier it is"),
+    By.REVIEWER: ("Đơn vị thẩm định", "The unit that reviews it"),
+    By.ABOVE: ("Đơn vị thẩm định hoặc cấp trên của nó", "The reviewing unit, or one above it"),
+}
+
+CONDITION_TEXT: dict[Condition, Words] = {
+    Condition.ENTRY_OPEN: ("Còn được nhập số liệu", "Entry is open"),
+    Condition.IN_TIME: ("Nếu đang ở đơn vị thì còn thời hạn", "While it is the unit's turn: entry is open"),
+    Condition.RECALLABLE: ("Chưa hết hạn nộp", "The deadline has not passed"),
+    Condition.ANSWERED: ("Mọi nội dung trả lại đã được trả lời", "Every item of the return is answered"),
+    Condition.LATE: ("Đã hết hạn của đơn vị", "The unit's time has ended"),
+    Condition.NOT_APPROVED: ("Nội dung chưa được phê duyệt", "The content is not approved yet"),
+    Condition.CLAIMANT: ("Là người đã nhận hồ sơ", "By whoever has claimed the dossier"),
+    Condition.NOT_CLAIMANT: ("Không phải người đang giữ hồ sơ", "Not by whoever has claimed the dossier"),
+    Condition.DECIDES: (
+        "Người đã nhận hồ sơ; có hội đồng thì thành viên được giao nhóm",
+        "By whoever has claimed it; where a council reviews, by the members of the group",
+    ),
+    Condition.HAS_SEAT: ("Thành viên hội đồng được giao nhóm", "By a council member who has the group"),
+}
+
+STATE_TEXT: dict[S, Words] = {
+    S.DRAFT: ("Đang lập", "Draft"),
+    S.SUBMITTED: ("Đã gửi", "Handed in"),
+    S.UNDER_REVIEW: ("Đang thẩm định", "Under review"),
+    S.RETURNED: ("Trả lại, chờ giải trình", "Returned for clarification"),
+    S.RESUBMITTED: ("Đã gửi lại", "Handed in again"),
+    S.PASSED: ("Đã thông qua", "Passed"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +255,7 @@ TRANSITIONS: dict[Action, Transition] = {
         P.SUBMISSION_SUBMIT,
         ("Gửi hồ sơ", "Hand the dossier in"),
         ("Đơn vị thẩm định được báo; hồ sơ chỉ đọc", "The reviewing unit is told; the dossier is read-only"),
-        (_C.IN_TIME,),
+        (_C.IN_TIME, _C.ANSWERED),
     ),
     Action.RECALL: Transition(
         {S.SUBMITTED: S.DRAFT, S.RESUBMITTED: S.RETURNED},
@@ -302,6 +383,7 @@ class Denial(StrEnum):
     PASSED = "passed"
     ENTRY_CLOSED = "entry_closed"
     NOT_OPENED = "not_opened"
+    ITEMS_OPEN = "items_open"
     NOT_LATE = "not_late"
     APPROVED_ALREADY = "approved_already"
     CLAIMED_BY_ANOTHER = "claimed_by_another"
@@ -319,6 +401,10 @@ DENIAL_TEXT: dict[Denial, Words] = {
     Denial.WRONG_STATE: ("Hồ sơ đang ở bước khác", "The dossier is at another step"),
     **{Denial(why.value): ENTRY_TEXT[why] for why in Closed},
     Denial.NOT_OPENED: ("Chỉ một số chỉ số được mở lại", "Only some indicators were opened again"),
+    Denial.ITEMS_OPEN: (
+        "Còn nội dung được yêu cầu giải trình chưa trả lời",
+        "Some items of the return have no answer yet",
+    ),
     Denial.NOT_LATE: ("Đơn vị còn thời hạn", "The unit still has time"),
     Denial.APPROVED_ALREADY: ("Nội dung này đã được phê duyệt", "This content is approved already"),
     Denial.CLAIMED_BY_ANOTHER: (
@@ -346,6 +432,7 @@ class Standing:
     entry: Entry
     due_at: datetime
     is_approved: bool
+    is_answered: bool
     is_own_unit: bool
     is_claimant: bool
     groups: frozenset[str] | None = None
@@ -374,6 +461,8 @@ def _unmet(condition: Condition, at: Standing) -> Denial | None:
             return closed if at.state in WITH_UNIT else None
         case Condition.RECALLABLE:  # what is recalled must be able to be handed in again
             return Denial.ENTRY_CLOSED if at.now >= at.due_at else None
+        case Condition.ANSWERED:
+            return None if at.is_answered else Denial.ITEMS_OPEN
         case Condition.LATE:
             return Denial.NOT_LATE if at.entry.is_open else None
         case Condition.NOT_APPROVED:

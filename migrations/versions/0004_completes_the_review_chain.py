@@ -429,6 +429,9 @@ def upgrade() -> None:
     op.add_column("result", sa.Column("withdrawn_reason", sa.String(), nullable=True))
     op.add_column("submission", sa.Column("approved_revision", sa.Integer(), nullable=True))
     op.add_column("submission", sa.Column("submitted_revision", sa.Integer(), nullable=True))
+    # A dossier that is returned at this moment is not asked to answer item by item.
+    op.add_column("submission", sa.Column("open_items", sa.Integer(), nullable=False, server_default="0"))
+    op.alter_column("submission", "open_items", server_default=None)
     op.add_column("submission", sa.Column("reopened", postgresql.JSONB(astext_type=sa.Text()), nullable=True))
     # What was approved and handed in so far is found by its fingerprint.
     op.execute("""
@@ -445,6 +448,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Bring the schema back."""
     op.drop_column("submission", "reopened")
+    op.drop_column("submission", "open_items")
     op.drop_column("submission", "submitted_revision")
     op.drop_column("submission", "approved_revision")
     op.drop_column("result", "withdrawn_reason")

@@ -1,0 +1,260 @@
+"""Asking the unit and being answered: items of a return, and supplementary evidence."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounts.permissions import Principal
+from app.core.audit import Actor, record
+from app.core.problems import Fault, InvalidRequest, Problem
+from app.evidence.queries import document_ids_of
+from app.periods.rules import end_of
+from app.reviews import queries
+from app.reviews.deciding import index_set_of
+from app.reviews.models import Clarification, ClarificationKind, ItemAnswer
+from app.reviews.schemas import ItemAnswerIn, ReturnIn
+from app.submissions.actions import keep_content, refused, require_allowed
+from app.submissions.models import ReviewState, Submission
+from app.submissions.queries import content_of, entry_of
+from app.submissions.rules import Action, Denial
+
+MAX_DOCUMENTS = 50  # of one indicator, as in an answer
+
+
+class SupplementLate(Problem):
+    """The policy gives 0 points for what comes after the day that was set (004:75)."""
+
+    status, code = 409, "supplement_late"
+    title_vi, title_en = "Đã quá hạn bổ sung tài liệu", "The time to send more evidence has ended"
+
+
+async def asked(
+    session: AsyncSession,
+    submission: Submission,
+    body: ReturnIn,
+    kind: ClarificationKind,
+    asked_for: UUID,
+    *,
+    by: Actor,
+    now: datetime,
+) -> Clarification:
+    """Write down what a unit is asked, and which unit asks.
+
+    Raises: InvalidRequest (422) for an unknown indicator or a due date that has passed.
+    """
+    index_set = await index_set_of(session, submission)
+    due_at = end_of(body.due_on)
+    faults = [
+        Fault(
+            f"/items/{i}/indicator", "unknown_indicator", "không có chỉ số này", "there is no such indicator"
+        )
+        for i, item in enumerate(body.items)
+        if item.indicator is not None and item.indicator not in index_set.by_code
+    ]
+    if due_at <= now:
+        faults.append(Fault("/due_on", "in_the_past", "phải từ hôm nay trở đi", "must be today or later"))
+    if faults:
+        raise InvalidRequest(faults=faults)
+    clarification = Clarification(
+        submission_id=submission.id,
+        kind=kind,
+        asked_for=asked_for,
+        reason=body.reason,
+        items=[item.model_dump(mode="json") for item in body.items],
+        due_at=due_at,
+        asked_at=now,
+        asked_by=by.id,
+        asked_by_name=by.name,
+    )
+    session.add(clarification)
+    return clarification
+
+
+async def ask_for_more(
+    session: AsyncSession, submission: Submission, body: ReturnIn, *, by: Principal, now: datetime
+) -> Clarification:
+    """Ask the unit for supplementary evidence while the dossier stays where it is (004:59, 004:67, R-096, R-102).
+
+    Raises: ActionNotAllowed (409), InvalidRequest (422).
+    """
+    by = await require_allowed(session, by, submission, Action.ASK, now)
+    asker = by.acting_for or submission.reviewer_unit_id
+    clarification = await asked(
+        session, submission, body, ClarificationKind.SUPPLEMENT, asker, by=by, now=now
+    )
+    submission.changed_at = now
+    submission.touch()
+    known = {
+        "clarification_id": str(clarification.id),
+        "asked_for": str(asker),
+        "due_at": clarification.due_at.isoformat(),
+        "items": clarification.items,
+    }
+    await record(session, by, "review.ask", submission, now, after=known, reason=body.reason, tell=True)
+    return clarification
+
+
+async def answer(
+    session: AsyncSession,
+    submission: Submission,
+    clarification: Clarification,
+    body: ItemAnswerIn,
+    *,
+    by: Principal,
+    now: datetime,
+) -> ItemAnswer:
+    """Answer one item; its documents join those of the indicator, in a new revision that the leader approves again.
+
+    Raises: ActionNotAllowed, SupplementLate (409), InvalidRequest (422) for an unknown item or document.
+    """
+    by = await require_allowed(session, by, submission, Action.ANSWER, now)
+    is_late = await _require_time(session, submission, clarification, now)
+    await _require_sound(session, submission, clarification, body)
+    answered = ItemAnswer(
+        clarification_id=clarification.id,
+        item=body.item,
+        text=body.text,
+        evidence=body.evidence,
+        is_late=is_late,
+        made_at=now,
+        made_by=by.id,
+        made_by_name=by.name,
+    )
+    session.add(answered)
+    await session.flush()
+    await _attach(session, submission, clarification.items[body.item]["indicator"], body.evidence, by, now)
+    if clarification.kind is ClarificationKind.RETURN:
+        submission.open_items = len(await unanswered(session, clarification))
+    submission.changed_at = now
+    submission.touch()
+    known = {
+        "clarification_id": str(clarification.id),
+        "asked_for": str(clarification.asked_for),
+        "item": body.item,
+        "indicator": clarification.items[body.item]["indicator"],
+        "evidence": [str(one) for one in body.evidence],
+        "is_late": is_late,
+    }
+    await record(session, by, "review.answer", submission, now, after=known, tell=True)
+    return answered
+
+
+async def _require_time(
+    session: AsyncSession, submission: Submission, clarification: Clarification, now: datetime
+) -> bool:
+    """Refuse an answer that is out of time, and tell whether one that is taken is late.
+
+    Items of a return are answered while the dossier is returned and open. Supplementary evidence after its day counts
+    for nothing where the policy says so (004:75); elsewhere it is taken as late, and the reviewer decides (ruling 11).
+
+    Raises: ActionNotAllowed, SupplementLate (409).
+    """
+    if clarification.kind is ClarificationKind.RETURN:
+        latest = await queries.latest_return(session, submission.id)
+        if submission.state is not ReviewState.RETURNED or clarification is not latest:
+            raise refused(Denial.WRONG_STATE, submission)
+        if not entry_of(submission, now).is_open:
+            raise refused(Denial.ENTRY_CLOSED, submission)
+        return False
+    is_late = now >= clarification.due_at
+    if is_late and (await queries.policy_of(session, submission)).late_evidence == "zero":
+        raise SupplementLate(
+            "Theo chính sách, tiêu chí bổ sung sau thời hạn được 0 điểm.",
+            "By the policy an indicator proved after the time has 0 points.",
+        )
+    return is_late
+
+
+async def _require_sound(
+    session: AsyncSession, submission: Submission, clarification: Clarification, body: ItemAnswerIn
+) -> None:
+    faults = []
+    if body.item >= len(clarification.items):
+        faults.append(Fault("/item", "unknown_item", "không có nội dung này", "there is no such item"))
+    known = await document_ids_of(session, submission.period_id, submission.unit_id, body.evidence)
+    vi, en = "không có tài liệu này của đơn vị", "no such document of the unit"
+    faults += [
+        Fault(f"/evidence/{i}", "unknown_document", vi, en)
+        for i, one in enumerate(body.evidence)
+        if one not in known
+    ]
+    if faults:
+        raise InvalidRequest(faults=faults)
+
+
+async def _attach(
+    session: AsyncSession,
+    submission: Submission,
+    indicator: str | None,
+    evidence: Sequence[UUID],
+    by: Actor,
+    now: datetime,
+) -> None:
+    """Add documents to those of an indicator; what is there already changes nothing."""
+    content = await content_of(session, submission)
+    held = content["answers"].get(indicator, {}) if indicator else {}
+    cited = held.get("evidence", [])
+    new = [str(one) for one in dict.fromkeys(evidence) if str(one) not in cited]
+    if indicator is None or not new:
+        return
+    if len(cited) + len(new) > MAX_DOCUMENTS:
+        vi, en = (
+            f"tối đa {MAX_DOCUMENTS} tài liệu cho một chỉ số",
+            f"at most {MAX_DOCUMENTS} documents of an indicator",
+        )
+        raise InvalidRequest(faults=[Fault("/evidence", "too_long", vi, en)])
+    answers = content["answers"] | {indicator: held | {"evidence": cited + new}}
+    await keep_content(session, submission, content | {"answers": answers}, by, now)
+
+
+async def unanswered(session: AsyncSession, clarification: Clarification) -> list[int]:
+    """Return the places of the items that have no answer."""
+    answered = {one.item for one in await queries.answers_to(session, [clarification.id])}
+    return [place for place in range(len(clarification.items)) if place not in answered]
+
+
+@dataclass(frozen=True, slots=True)
+class Supplements:
+    """Where the supplementary evidence of a dossier stands.
+
+    `late` are the indicators for which it did not come in time, with the end of that time; `warnings` say what else is
+    open or came late.
+    """
+
+    late: Mapping[str, datetime]
+    warnings: Sequence[Fault]
+
+
+async def supplements_of(session: AsyncSession, submission: Submission, now: datetime) -> Supplements:
+    """Return what was asked for beside the turns and how far it came; only the policy makes lateness cost points."""
+    asked_for = await queries.supplements_asked(session, submission.id)
+    answers = await queries.answers_to(session, [one.id for one in asked_for])
+    held = {(one.clarification_id, one.item): one for one in answers}
+    counts_nothing = (await queries.policy_of(session, submission)).late_evidence == "zero"
+    late: dict[str, datetime] = {}
+    warnings: list[Fault] = []
+    for clarification in asked_for:
+        for place, item in enumerate(clarification.items):
+            found, code = held.get((clarification.id, place)), item["indicator"]
+            is_over = now >= clarification.due_at
+            if found is None and is_over and counts_nothing and code:
+                late[code] = clarification.due_at
+            elif found is None or found.is_late:
+                warnings.append(_unsettled(code, is_given=found is not None, is_over=is_over))
+    return Supplements(late, warnings)
+
+
+def _unsettled(code: str | None, *, is_given: bool, is_over: bool) -> Fault:
+    pointer = f"/answers/{code}" if code else ""
+    if is_given:
+        return Fault(
+            pointer, "supplement_late", "tài liệu bổ sung đến quá hạn", "the evidence asked for came late"
+        )
+    if is_over:
+        vi, en = "chưa bổ sung tài liệu, đã quá hạn", "the evidence asked for has not come in time"
+        return Fault(pointer, "supplement_missing", vi, en)
+    vi, en = "đang chờ tài liệu bổ sung, còn thời hạn", "evidence was asked for and may still come"
+    return Fault(pointer, "supplement_open", vi, en)
