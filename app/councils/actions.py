@@ -16,7 +16,7 @@ from app.core.problems import Fault, InvalidRequest, Problem
 from app.core.vietnamese import VIETNAM
 from app.councils import queries
 from app.councils.models import Council, Minutes, Seat
-from app.councils.rules import DENIAL_TEXT, CouncilAction, denial, seat_faults
+from app.councils.rules import DENIAL_TEXT, CouncilAction, Denial, denial, seat_faults
 from app.councils.schemas import AttendantOut, CouncilIn, MinutesIn, MinutesOut, SeatIn, SeatOut, SeatsIn
 from app.periods.queries import period_by_id
 from app.units.models import UnitKind
@@ -37,10 +37,7 @@ class NotPresiding(Problem):
     """The caller sees the council, but others record its minutes."""
 
     status, code = 409, "not_presiding"
-    title_vi, title_en = (
-        "Chỉ chủ tịch hoặc thư ký hội đồng ghi biên bản",
-        "Only the chair or the secretary records minutes",
-    )
+    title_vi, title_en = DENIAL_TEXT[Denial.NOT_PRESIDING]
 
 
 # --- seats --------------------------------------------------------------------------------------------------
@@ -157,9 +154,8 @@ async def record_minutes(
     Raises: NotPresiding (409), InvalidRequest (422) with every fault.
     """
     role = await queries.role_in(session, council, by.id)
-    why = denial(CouncilAction.RECORD_MINUTES, manages=False, role=role)
-    if why is not None:
-        raise NotPresiding(*DENIAL_TEXT[why], reason_code=why.value)
+    if denial(CouncilAction.RECORD_MINUTES, manages=False, role=role) is not None:
+        raise NotPresiding()
     earlier = await queries.minutes_of(session, council)
     corrected = next((one for one in earlier if one.number == body.corrects), None)
     people = await _people(session, council, corrected)
