@@ -139,10 +139,13 @@ class Found:
     late: Mapping[str, datetime]
 
 
-async def readiness_to_pass(session: AsyncSession, submission: Submission, now: datetime) -> Found:
+async def readiness_to_pass(
+    session: AsyncSession, submission: Submission, now: datetime, *, for_reviewer: bool = False
+) -> Found:
     """Return what keeps the review from ending, and what must be explained first.
 
-    A warning about an indicator is explained by a decision on it, which has a reason.
+    A warning about an indicator is explained by a decision on it, which has a reason. `for_reviewer` names other units
+    that use the same file: what is kept with the dossier, which its unit reads, does not.
     """
     index_set = await index_set_of(session, submission)
     content = await content_of(session, submission)
@@ -150,7 +153,7 @@ async def readiness_to_pass(session: AsyncSession, submission: Submission, now: 
     figures = await queries.figures_that_count(session, submission, index_set)
     scores = await self_scores(session, submission, content)
     supplements = await supplements_of(session, submission, now)
-    warnings = await warnings_of(session, submission, content, scores)
+    warnings = await warnings_of(session, submission, content, scores, for_reviewer=for_reviewer)
     unproven = contents.without_evidence(content["answers"], scores)
     decided = {f"/answers/{code}" for code in decisions}
     readiness = Readiness(
