@@ -162,6 +162,48 @@ class Scene:
         await self.submitted(unit, set_key)
         await self.done(self.act(reviewer, "claim", unit=unit))
 
+    async def asked(self, unit: str = UNIT) -> Json:
+        """Return what the unit was asked last."""
+        found: Json = (await self.read(unit, path="/review"))["clarifications"][0]
+        return found
+
+    async def answer(
+        self, clarification: Json, item: int = 0, unit: str = UNIT, **given: Any
+    ) -> httpx.Response:
+        """Answer one item of what the unit was asked."""
+        body = {"item": item, "text": "Đơn vị đã bổ sung"} | given
+        verb = f"clarifications/{clarification['id']}/answers"
+        return await self.act(f"{unit}.reporter", verb, body, unit=unit)
+
+    async def answered(self, unit: str = UNIT) -> None:
+        """Answer every item of what the unit was asked last."""
+        asked = await self.asked(unit)
+        for item in range(len(asked["items"])):
+            await self.done(self.answer(asked, item, unit))
+
+    async def resubmitted(self, unit: str = UNIT, answers: Json | None = None) -> None:
+        """Correct a returned dossier, answer what was asked, and hand it in again."""
+        if answers:
+            await self.done(self.save({"answers": answers}, unit))
+        await self.answered(unit)
+        approval = (await self.read(unit))["approval"]
+        if not approval["is_current"]:
+            await self.done(self.act(f"{unit}.leader", "approve", unit=unit))
+        await self.done(self.act(f"{unit}.reporter", "submit", unit=unit))
+
+    async def document(self, number: int = 1, unit: str = UNIT) -> str:
+        """Upload a document of the unit and return its id; each number is another document."""
+        query = {"period_id": self.period["id"], "unit_id": (await self.read(unit))["unit_id"]}
+        caller = await self.as_(f"{unit}.reporter")
+        sent = await caller.post(
+            "/api/v1/evidence",
+            params=query | {"file_name": f"tài liệu {number}.pdf"},
+            content=b"%PDF-1.4\n% " + str(number).encode() + b"\n%%EOF\n",
+        )
+        assert sent.status_code == 201, sent.text
+        found: str = sent.json()["id"]
+        return found
+
     async def passed(
         self, unit: str = UNIT, reviewer: str = REVIEWER, set_key: str = "camau-2023-xa"
     ) -> None:
