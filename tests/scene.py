@@ -7,9 +7,13 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
+from app.accounts.actions import set_grants
+from app.accounts.models import User
+from app.accounts.permissions import Grant, Role
 from app.catalogue.files import catalogue
 from app.core.config import Settings
 from app.core.db import Database, new_id
@@ -17,8 +21,9 @@ from app.core.embedded import EmbeddedPostgres
 from app.core.vietnamese import VIETNAM
 from app.main import create_app
 from app.scoring.model import Options
+from app.units.queries import unit_ids_by_key
 from tests.client import CheckedClient
-from tests.conftest import Clock, _clone, logged_in
+from tests.conftest import START, Clock, _clone, logged_in
 
 SETS = {"department": "camau-2023-so", "district": "camau-2023-huyen", "commune": "camau-2023-xa"}
 UNIT = "xa-31999"  # Phường 9, Thành phố Cà Mau: the commune that most tests look at
@@ -75,11 +80,17 @@ class Scene:
 
     @classmethod
     async def opened(
-        cls, log_in: LogIn, *, year: int = 2023, guidance_on: str = "2023-12-15", sets: Json | None = None
+        cls,
+        log_in: LogIn,
+        *,
+        year: int = 2023,
+        guidance_on: str = "2023-12-15",
+        sets: Json | None = None,
+        **chosen: Any,
     ) -> "Scene":
         """Prepare and open a period as the administrator (due at the end of 2024-01-02 by default)."""
         admin = await log_in("admin")
-        body = {"year": year, "guidance_on": guidance_on, "sets": sets or SETS}
+        body = {"year": year, "guidance_on": guidance_on, "sets": sets or SETS} | chosen
         prepared = await admin.post("/api/v1/periods", json=body)
         assert prepared.status_code == 201, prepared.text
         url = f"/api/v1/periods/{prepared.json()['id']}"
@@ -98,7 +109,8 @@ class Scene:
     async def url(self, unit: str = UNIT) -> str:
         """Return the address of a unit's dossier."""
         if unit not in self._ids:
-            mine = await (await self.as_(f"{unit}.reporter")).get("/api/v1/submissions")
+            caller, of = await self.as_(f"{unit}.reporter"), {"period_id": self.period["id"]}
+            mine = await caller.get("/api/v1/submissions", params=of)
             assert mine.json()["total"] == 1, mine.text
             self._ids[unit] = mine.json()["items"][0]["id"]
         return f"/api/v1/submissions/{self._ids[unit]}"
@@ -244,6 +256,41 @@ async def scene(as_user: LogIn) -> Scene:
     """Give the open year 2023."""
     admin = await as_user("admin")
     return Scene(as_user, (await admin.get("/api/v1/periods")).json()[0])
+
+
+BRVT: Json = {
+    "year": 2022,
+    "policy": "brvt-2022",
+    "submit_until": "2024-01-05",
+    "sets": {"commune": "camau-2023-xa"},
+}
+
+
+@pytest.fixture
+async def brvt(as_user: LogIn) -> Scene:
+    """Give another open year, of communes only, under the policy of Bà Rịa - Vũng Tàu (due on 2024-01-05)."""
+    return await Scene.opened(as_user, **BRVT)
+
+
+async def account(app: FastAPI, username: str, role: Role, home: str, place: str) -> None:
+    """Create an account at home in one unit with a role for another."""
+    async with app.state.database.session() as session, session.begin():
+        ids = await unit_ids_by_key(session)
+        user = User(
+            username=username,
+            full_name=f"Tài khoản mẫu {username}",
+            email=None,
+            unit_id=ids[home],
+            password_hash="-",
+            must_change_password=False,
+            is_active=True,
+            created_at=START,
+            failed_logins=0,
+            locked_until=None,
+        )
+        session.add(user)
+        await session.flush()
+        await set_grants(session, user, [Grant(role, ids[place])], START)
 
 
 def points(indicator: str, given: str) -> Json:

@@ -109,8 +109,8 @@ RIGHT = Standing(
     is_own_unit=False,
     is_claimant=True,
 )
-GROUPS = (None, frozenset[str](), frozenset({"6"}))
-FLAGS = tuple(product((True, False), repeat=7))
+GROUPS: tuple[frozenset[str] | None, ...] = (None, frozenset[str](), frozenset({"6"}))
+FLAGS: tuple[tuple[bool, ...], ...] = tuple(product((True, False), repeat=7))
 
 
 def expected(action: Action, at: Standing, *, late: bool, reopened: bool, holds_role: bool) -> Denial | None:
@@ -144,7 +144,8 @@ def expected(action: Action, at: Standing, *, late: bool, reopened: bool, holds_
 @pytest.mark.parametrize(("state", "action"), list(product(S, Action)))
 def test_every_state_with_every_action_under_every_condition(state: S, action: Action) -> None:
     allowed = 0
-    for (late, reopened, holds_role, own, claimant, approved, answered), groups in product(FLAGS, GROUPS):
+    for flags, groups in product(FLAGS, GROUPS):
+        late, reopened, holds_role, own, claimant, approved, answered = flags
         at = Standing(
             state=state,
             now=DUE if late else DUE - SECOND,
