@@ -29,7 +29,9 @@ async def list_public_results(
     session: DbSession,
     year: Annotated[int | None, Query(ge=2000, le=2999)] = None,
     kind: UnitKind | None = None,
-    superseded: Annotated[bool, Query(description="also versions that no longer hold")] = False,
+    superseded: Annotated[
+        bool, Query(description="also versions that no longer hold, withdrawn ones included")
+    ] = False,
 ) -> list[PublishedOut]:
     """List the published results, the latest year first."""
     rows = await queries.published_results(session, year, kind, superseded=superseded)
@@ -43,8 +45,8 @@ async def read_public_ranking(
     accept_encoding: Annotated[str, Header()] = "",
     if_none_match: Annotated[str, Header()] = "",
 ) -> Response:
-    """Show a published ranking, as written at publication; a version that no longer holds says so."""
-    result = await queries.published(session, result_id, Result.ranking, Result.ranking_gzip)
+    """Show a published ranking, as written at publication; one that no longer holds says so."""
+    result = await queries.published(session, result_id, Result.ranking, Result.ranking_gzip, withdrawn=True)
     assert result.ranking is not None, "publication writes the ranking"
     assert result.ranking_gzip is not None, "publication writes the ranking"
     etag = result.ranking_etag or ""

@@ -7,6 +7,7 @@ from app.core.problems import all_problems
 # A code once published is never renamed or removed; add new ones here.
 CODES = {
     "action_not_allowed": 409,
+    "appeal_not_found": 404,
     "approval_missing": 409,
     "body_too_large": 413,
     "body_unreadable": 400,
