@@ -22,7 +22,7 @@ from app.evidence import routes as evidence
 from app.figures import routes as figures
 from app.lgsp import routes as lgsp
 from app.periods import routes as periods
-from app.results import public_routes
+from app.results import appeal_routes, public_routes
 from app.results import routes as results
 from app.results.public import PublishedRankings, RankingCache, listening
 from app.reviews import routes as reviews
@@ -85,6 +85,8 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
         results.scope_routes,
         results.submission_routes,
         results.routes,
+        appeal_routes.result_routes,
+        appeal_routes.routes,
         public_routes.routes,
         lgsp.routes,
         audit.routes,

@@ -18,6 +18,7 @@ from app.periods.queries import calendar
 from app.periods.rules import end_of, is_late
 from app.results import publication, queries
 from app.results.models import Result, ResultState
+from app.results.notes import notes_to
 from app.results.rules import DENIAL_TEXT, TRANSITIONS, Action, denial, is_changed
 from app.results.schemas import PublishIn, SupersededBy
 from app.results.snapshot import Seen, not_collecting
@@ -90,6 +91,7 @@ async def finalize(
     result = new_result(
         result_id, scope, period, overseers, index_set, policy, snapshot, number, why, by, now
     )
+    result.notes = [note.model_dump(mode="json") for note in await notes_to(session, scope, period)]
     session.add(result)
     scope.touch()
     await session.flush()

@@ -12,6 +12,7 @@ from app.core.http import AllowedAction, Paging
 from app.core.problems import Lang, NotFound
 from app.results.appeal_schemas import AppealOut
 from app.results.models import Appeal, AppealState, Result
+from app.results.queries import result_for
 from app.results.rules import (
     APPEAL_TRANSITIONS,
     DENIAL_TEXT,
@@ -39,6 +40,28 @@ async def dossiers_to_appeal(
         return []
     query = select(Submission).where(Submission.scope_id == result.scope_id, Submission.unit_id.in_(units))
     return (await session.scalars(query.order_by(Submission.unit_id))).all()
+
+
+async def result_to_appeal(session: AsyncSession, caller: Principal, result_id: UUID) -> Result:
+    """Return a result the caller may see, its scope kept from being signed meanwhile; several units may appeal at once.
+
+    Raises: ResultNotFound.
+    """
+    result = await result_for(session, caller, result_id)
+    await session.get_one(RankingScope, result.scope_id, with_for_update={"read": True})
+    await session.refresh(result)
+    return result
+
+
+async def is_open(session: AsyncSession, result: Result, submission: Submission, indicator: str) -> bool:
+    """Answer whether a unit's appeal on an indicator of a result is still undecided."""
+    query = select(Appeal.id).where(
+        Appeal.result_id == result.id,
+        Appeal.submission_id == submission.id,
+        Appeal.indicator_code == indicator,
+        Appeal.state == AppealState.LODGED,
+    )
+    return await session.scalar(query) is not None
 
 
 def lodging(result: Result, now: datetime) -> AppealStanding:

@@ -1,4 +1,4 @@
-"""Looking at results from several sides: a preview, one unit's scorecard, three kinds of points side by side."""
+"""Looking at results from several sides: the ranking, one unit's scorecard, three kinds of points side by side."""
 
 import asyncio
 from collections import defaultdict
@@ -25,14 +25,11 @@ from app.results.rules import (
     Standing,
     appeal_denial,
     denial,
-    is_changed,
 )
 from app.results.schemas import (
     PointsLine,
     PointsOut,
     PointsSideBySide,
-    PreviewLine,
-    PreviewOut,
     ProjectedLine,
     ProjectionOut,
     ReasonOut,
@@ -41,7 +38,7 @@ from app.results.schemas import (
     ResultSummary,
     UnitResultOut,
 )
-from app.results.snapshot import card_of, lines_of, not_collecting
+from app.results.snapshot import card_of
 from app.results.standing import standing_of
 from app.reviews.queries import adjustments_of, appraised_card
 from app.scoring.exact import exact, fraction, shown
@@ -97,31 +94,6 @@ async def allowed_actions(
 def allowed(action: Action | AppealAction, why: Denial | None, lang: Lang) -> AllowedAction:
     """Return an action with the sentence that forbids it."""
     return AllowedAction.of(action, why, DENIAL_TEXT[why] if why else ("", ""), lang)
-
-
-async def preview(session: AsyncSession, scope: RankingScope, now: datetime) -> PreviewOut:
-    """Return what finalization would do now; nothing is scored while a dossier is missing."""
-    index_set, policy = await queries.measures_of(session, scope)
-    defaults = await queries.defaults_unreviewed(session, scope, policy, now)
-    basis = queries.basis_of(scope.id, index_set, policy, defaults_unreviewed=defaults)
-    with not_collecting():
-        taking, snapshot = await queries.taken(session, basis)
-        lines = await asyncio.to_thread(lines_of, snapshot) if snapshot else []
-    newest = await queries.newest_of(session, scope.id)
-    units = [PreviewLine.model_validate(one, from_attributes=True) for one in taking.seen]
-    for unit, line in zip(units, lines, strict=False):
-        unit.total, unit.maximum, unit.dti, unit.rank = line.total, line.maximum, line.dti, line.rank
-        unit.dti_shown = line.dti and shown(fraction(line.dti), basis.policy.digits)
-    return PreviewOut(
-        scope_id=scope.id,
-        scope_name=scope.name,
-        is_ready=snapshot is not None,
-        would_change=snapshot is not None and (newest is None or is_changed(newest, snapshot.sha256)),
-        next_number=newest.number + 1 if newest else 1,
-        waiting=[one.unit_id for one in taking.waiting],
-        defaulted=[one.unit_id for one in taking.defaulted],
-        units=units,
-    )
 
 
 async def unit_result(session: AsyncSession, result: Result, unit_id: UUID, lang: str) -> UnitResultOut:

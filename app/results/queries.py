@@ -160,6 +160,15 @@ def visible_to(caller: Principal) -> ColumnElement[bool]:
     return or_(Result.published_at.is_not(None), overseen, announced)
 
 
+def readable_to(caller: Principal) -> ColumnElement[bool]:
+    """Return the condition that the caller may read what units came to in a result."""
+    overseen = Result.overseen_by.overlap(list(caller.units_reaching(Reach.SUBTREE)))
+    return and_(visible_to(caller), or_(Result.state != ResultState.WITHDRAWN, overseen))
+
+
+IN_PUBLIC = and_(Result.published_at.is_not(None), Result.state != ResultState.WITHDRAWN)
+
+
 def oversees(caller: Principal, result: Result) -> bool:
     """Answer whether the caller stands above the units of a result."""
     return not caller.units_reaching(Reach.SUBTREE).isdisjoint(result.overseen_by)
@@ -199,8 +208,8 @@ async def readable_for(session: AsyncSession, caller: Principal, result_id: UUID
 
     Raises: ResultNotFound.
     """
-    result = await result_for(session, caller, result_id)
-    if not reads_lines(caller, result):
+    result = await session.scalar(select(Result).where(Result.id == result_id, readable_to(caller)))
+    if result is None:
         raise ResultNotFound()
     return result
 
@@ -295,9 +304,8 @@ async def published(session: AsyncSession, result_id: UUID, *columns: Any, withd
 
     Raises: ResultNotFound.
     """
-    query = select(Result).where(Result.id == result_id, Result.published_at.is_not(None))
-    if not withdrawn:
-        query = query.where(Result.state != ResultState.WITHDRAWN)
+    query = select(Result).where(Result.id == result_id)
+    query = query.where(Result.published_at.is_not(None) if withdrawn else IN_PUBLIC)
     result = await session.scalar(query.options(*(undefer(column) for column in columns)))
     if result is None:
         raise ResultNotFound()

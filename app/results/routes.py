@@ -20,13 +20,14 @@ from app.core.http import (
     router,
     set_etag,
 )
-from app.results import actions, looking, queries
+from app.results import actions, comparing, looking, previewing, queries
+from app.results.change_schemas import ResultChangesOut
 from app.results.models import Result
+from app.results.preview_schemas import PreviewOut
 from app.results.schemas import (
     AnnounceIn,
     FinalizeIn,
     PointsSideBySide,
-    PreviewOut,
     ProjectionOut,
     PublishIn,
     ResultDetailOut,
@@ -54,12 +55,12 @@ _FOUND = problems(queries.ResultNotFound)
 
 @scope_routes.get("/{scope_id}/preview", response_model=PreviewOut, responses=problems(ScopeNotFound))
 async def preview_scope(
-    scope_id: UUID, caller: CanRead, session: DbSession, now: Now, response: Response
+    scope_id: UUID, caller: CanRead, session: DbSession, now: Now, lang: Language, response: Response
 ) -> PreviewOut:
     """Show what finalization would do now, or who is still missing; the ETag is that of the scope."""
     scope, _ = await queries.scope_for(session, caller, scope_id)
     set_etag(response, scope)
-    return await looking.preview(session, scope, now)
+    return await previewing.preview(session, caller, scope, now, lang)
 
 
 @scope_routes.post(
@@ -116,6 +117,18 @@ async def read_unit_result(
     """Show the points of one unit in a result with an explanation per indicator."""
     result = await queries.readable_for(session, caller, result_id)
     return await looking.unit_result(session, result, unit_id, lang)
+
+
+@routes.get("/{result_id}/changes", response_model=ResultChangesOut, responses=_FOUND)
+async def read_changes(
+    result_id: UUID,
+    caller: CanRead,
+    session: DbSession,
+    against: Annotated[int | None, Query(ge=1, le=100_000, description="number of a version")] = None,
+) -> ResultChangesOut:
+    """Show every unit that moved against the version before (or another one), and why."""
+    result = await queries.readable_for(session, caller, result_id)
+    return await comparing.result_changes(session, result, against, queries.readable_to(caller))
 
 
 @routes.get(

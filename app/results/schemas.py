@@ -13,7 +13,6 @@ from app.periods.schemas import Day
 from app.results.models import ResultState
 from app.reviews.models import AdjustmentKind
 from app.scoring.exact import exact, shown
-from app.submissions.models import ReviewState
 from app.submissions.schemas import ScorecardOut
 from app.units.models import UnitKind
 from app.units.schemas import UnitRef
@@ -168,35 +167,6 @@ class UnitResultOut(Schema):
     number: int
     unit: LineOut
     scorecard: ScorecardOut
-
-
-class PreviewLine(Schema):
-    """What finalization would give a unit now; empty while dossiers are missing."""
-
-    unit_id: UUID
-    unit_name: str
-    is_ranked: bool
-    state: ReviewState
-    total: str | None = None
-    maximum: str | None = None
-    dti: str | None = None
-    dti_shown: str | None = None
-    rank: int | None = None
-
-
-class PreviewOut(Schema):
-    """What finalization would do now."""
-
-    scope_id: UUID
-    scope_name: str
-    is_ready: bool = Field(description="no dossier is waited for")
-    would_change: bool = Field(description="false: the latest version holds exactly this")
-    next_number: int
-    waiting: list[UUID] = Field(description="units whose dossiers have not passed, and are waited for")
-    defaulted: list[UUID] = Field(
-        description="units that nobody reviewed in time: 0 points by the policy, and a rank (D-112)"
-    )
-    units: list[PreviewLine]
 
 
 class LeftOut(StrEnum):

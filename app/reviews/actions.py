@@ -22,10 +22,10 @@ from app.scoring import answers as answer_format
 from app.scoring.exact import plain
 from app.scoring.model import IndexSet, Manual
 from app.scoring.values import field_of
-from app.submissions.actions import move, require_allowed
-from app.submissions.models import Submission
+from app.submissions.actions import ActionNotAllowed, move, require_allowed
+from app.submissions.models import ReviewState, Submission
 from app.submissions.queries import content_of, measures_of
-from app.submissions.rules import Action
+from app.submissions.rules import DENIAL_TEXT, Action, Denial
 
 
 class ReviewIncomplete(Problem):
@@ -263,3 +263,42 @@ async def reopen(
     submission.settled_figures = submission.settled = None
     after = {"state": submission.state.value}
     await record(session, by, "review.reopen", submission, now, before=before, after=after, reason=reason)
+
+
+async def correct_passed(
+    session: AsyncSession, submission: Submission, body: AdjustmentIn, *, by: Principal, now: datetime
+) -> Adjustment:
+    """Decide one indicator of a dossier that has passed, and settle it again: what an accepted appeal comes to.
+
+    Raises: ActionNotAllowed (409) unless it has passed, InvalidRequest (422) with every fault.
+    """
+    if submission.state is not ReviewState.PASSED:
+        raise ActionNotAllowed(
+            *DENIAL_TEXT[Denial.WRONG_STATE],
+            reason_code=Denial.WRONG_STATE.value,
+            state=submission.state.value,
+        )
+    index_set, policy = await measures_of(session, submission)
+    declared = (await content_of(session, submission))["answers"].get(body.indicator)
+    if faults := _faults(index_set, body, declared):
+        raise InvalidRequest(faults=faults)
+    adjustment = Adjustment(
+        submission_id=submission.id,
+        indicator_code=body.indicator,
+        kind=body.kind,
+        value=_value(index_set, body),
+        declared=declared,
+        reason=body.reason,
+        made_at=now,
+        made_by=by.id,
+        made_by_name=by.name,
+    )
+    session.add(adjustment)
+    submission.changed_at = now
+    submission.touch()
+    await session.flush()
+    mine = adopted(index_set, policy, await dossier_of(session, submission.id))
+    submission.settled = settle(index_set, mine).decode()
+    after = {"indicator": body.indicator, "kind": body.kind.value, "value": adjustment.value}
+    await record(session, by, "review.correct", submission, now, after=after, reason=body.reason)
+    return adjustment

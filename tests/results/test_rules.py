@@ -17,12 +17,13 @@ from app.results.rules import (
     AppealStanding,
     Denial,
     Standing,
+    Transition,
     appeal_denial,
     denial,
 )
 
 NOW = datetime(2024, 2, 6, 3, 0, tzinfo=UTC)
-MOVES = {
+MOVES: dict[Action, dict[R | None, R]] = {
     Action.FINALIZE: {None: R.PROVISIONAL},
     Action.ANNOUNCE: {R.PROVISIONAL: R.ANNOUNCED},
     Action.PUBLISH: {R.PROVISIONAL: R.PUBLISHED, R.ANNOUNCED: R.PUBLISHED},
@@ -101,7 +102,7 @@ def test_nobody_decides_for_his_own_unit() -> None:
 
 def test_everything_is_said_in_both_languages() -> None:
     assert set(DENIAL_TEXT) == set(Denial)
-    transitions = [*TRANSITIONS.values(), *APPEAL_TRANSITIONS.values()]
+    transitions: list[Transition[Any]] = [*TRANSITIONS.values(), *APPEAL_TRANSITIONS.values()]
     assert (set(TRANSITIONS), set(APPEAL_TRANSITIONS)) == (set(Action), set(AppealAction))
     for vi, en in [*DENIAL_TEXT.values(), *(w for one in transitions for w in (one.title, one.follows))]:
         assert vi and en and vi != en

@@ -238,7 +238,7 @@ async def test_a_commune_that_counts_with_0_points_stands_in_nobodys_way(
     session: AsyncSession, as_user: LogIn, clock: Clock
 ) -> None:
     """004:77, D-112: nobody reviewed it in time; a review that was taken up again is waited for all the same."""
-    brvt = {
+    brvt: dict[str, Any] = {
         "policy": "brvt-2022",
         "submit_until": date(2023, 12, 31),
         "sets": {UnitKind.COMMUNE: "camau-2023-xa"},
@@ -268,7 +268,8 @@ async def test_a_chairman_reports_to_the_province(session: AsyncSession, as_user
     (above,) = answer.json()["reported_to"]
     assert (above["key"], above["name"]) == ("tinh-ca-mau", "UBND tỉnh Cà Mau")
     said = select(AuditEvent.after).where(AuditEvent.action == "result.publish")
-    assert (await session.scalars(said)).one()["reported_to"] == [above["id"]]
+    recorded = (await session.scalars(said)).one()
+    assert recorded is not None and recorded["reported_to"] == [above["id"]]
 
 
 async def test_the_province_reports_to_nobody(session: AsyncSession, as_user: LogIn) -> None:
