@@ -22,7 +22,7 @@ from app.evidence import routes as evidence
 from app.figures import routes as figures
 from app.lgsp import routes as lgsp
 from app.periods import routes as periods
-from app.results import appeal_routes, public_routes
+from app.results import appeal_routes, progress_routes, public_routes
 from app.results import routes as results
 from app.results.public import PublishedRankings, RankingCache, listening
 from app.reviews import routes as reviews
@@ -82,6 +82,7 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
         submissions.period_routes,
         submissions.routes,
         reviews.routes,
+        progress_routes.routes,
         results.scope_routes,
         results.submission_routes,
         results.routes,

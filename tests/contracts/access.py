@@ -63,6 +63,7 @@ ACCESS: dict[str, frozenset[Role]] = {
     "PATCH /api/v1/periods/{period_id}": ADMIN,
     "POST /api/v1/periods/{period_id}/open": ADMIN,
     "GET /api/v1/periods/{period_id}/scopes": LOGGED_IN,
+    "GET /api/v1/periods/{period_id}/progress": DOSSIER,
     "GET /api/v1/calendar/{day}": LOGGED_IN,
     "PUT /api/v1/calendar/{day}": ADMIN,
     "GET /api/v1/evidence": DOSSIER,
