@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -11,6 +12,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
+import structlog
 import yaml
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -43,7 +45,7 @@ _MARKS = " UNION ALL ".join
 _DOSSIERS = """
 SELECT u.key, s.id::text, s.version, s.state, s.revision_number, s.content_hash, s.approved_revision,
        s.approved_hash = s.content_hash AS is_approved, s.submitted_revision, s.open_items, c.username AS claimed_by,
-       s.entry_due_at, s.reopened, s.passed_at, s.settled IS NOT NULL AS is_settled,
+       s.entry_due_at, s.reopened::text, s.passed_at, s.settled IS NOT NULL AS is_settled,
        (SELECT json_agg(json_build_array(r.number, r.content_hash, md5(r.content::text)) ORDER BY r.number)::text
           FROM submission_revision r WHERE r.submission_id = s.id) AS revisions,
        (SELECT r.content::text FROM submission_revision r WHERE r.id = s.revision_id) AS content,
@@ -54,7 +56,7 @@ SELECT u.key, s.id::text, s.version, s.state, s.revision_number, s.content_hash,
 """
 _EVENTS = """
 SELECT a.id, a.at, a.actor_name, u.key AS acting_for, a.request_id, a.action, a.object_type, a.object_id::text,
-       a.before, a.after, (SELECT count(*) FROM outbox_event o WHERE o.audit_event_id = a.id) AS told
+       a.before::text, a.after::text, (SELECT count(*) FROM outbox_event o WHERE o.audit_event_id = a.id) AS told
   FROM audit_event a LEFT JOIN unit u ON u.id = a.acting_for
  WHERE a.id > $1 ORDER BY a.id
 """
@@ -70,7 +72,11 @@ class World:
         self.ids: dict[str, str] = {}
         self.documents: dict[str, list[str]] = {}
         self._clients: dict[str, CheckedClient] = {}
-        self.run(self._made(server_url))
+        try:
+            self.run(self._made(server_url))
+        except BaseException:
+            self._runner.close()
+            raise
 
     def run(self, coroutine: Any) -> Any:
         """Run something in the world's own event loop."""
@@ -103,6 +109,9 @@ class World:
         self._marks = _MARKS(
             f"SELECT '{name}', count(*), sum(xmin::text::bigint) FROM \"{name}\"" for (name,) in sorted(names)
         )
+        self.last_event: UUID = await self._driver.fetchval("SELECT id FROM audit_event ORDER BY id DESC LIMIT 1")
+        named = await self._driver.fetch("SELECT id::text, username FROM app_user")
+        self.names: dict[str, str] = dict(named)
         self.app = create_app(self._settings, OneConnection(self._connection), self.clock)  # type: ignore[arg-type]
         for name in PEOPLE:
             token = (await log_in(name)).headers["authorization"]
@@ -184,6 +193,15 @@ class World:
     def due(self) -> datetime:
         """Return the end of the time to submit."""
         return datetime.fromisoformat(self.period["submission_due_at"])
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Leave the access log of thousands of requests out, for a while."""
+    held = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    yield
+    structlog.configure(**held)
 
 
 async def _begun(connection: AsyncConnection) -> Any:
