@@ -11,6 +11,7 @@ from typing import Any
 Json = dict[str, Any]
 Best = dict[str, Fraction]
 ZERO = Fraction(0)
+OF_RATIOS = ("ratio_above_full", "zero_denominator")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,21 @@ def earned(row: Json, answer: Json, best: Fraction | None) -> Fraction | None:
         return full
     above, below = (sum(figures[key] for key in rule[part]) for part in ("numerator", "denominator"))
     return full * min(Fraction(1), above / below / Fraction(rule["full_mark"])) if below else ZERO
+
+
+def ratio_warnings(unit: UnitBook) -> Iterator[tuple[str, str]]:
+    """Give the declared ratios that are above their full mark or that do not exist (rulings 2, 3)."""
+    for row in unit.index_set.declared_by_unit:
+        rule, figures = row["rule"], unit.answers.get(row["code"], {}).get("figures")
+        if rule["kind"] != "ratio" or not figures or figures.get(rule["full_if_zero"]) == 0:
+            continue
+        above, below = (
+            sum(Fraction(str(figures[key])) for key in rule[p]) for p in ("numerator", "denominator")
+        )
+        if not below:
+            yield row["code"], "zero_denominator"
+        elif above / below > Fraction(rule["full_mark"]):
+            yield row["code"], "ratio_above_full"
 
 
 def best_of_peers(units: Iterable[UnitBook]) -> Best:

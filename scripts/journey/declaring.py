@@ -2,13 +2,14 @@
 
 import hashlib
 
-from scripts.journey.books import Json, UnitBook, exact, self_result
+from scripts.journey.books import OF_RATIOS, Json, UnitBook, exact, ratio_warnings, self_result
 from scripts.journey.client import Caller
 from scripts.journey.figures import Declarer, pdf
 from scripts.journey.world import World
 
 _DOCUMENTS = ("Quyết định thành lập Ban Chỉ đạo", "Kế hoạch chuyển đổi số", "Báo cáo số liệu")
 _NOTE = "Đơn vị giải trình: số liệu theo báo cáo năm đã gửi Ban Chỉ đạo."
+EXPLAINED: Json = {"note": "Đã rà soát các cảnh báo: số liệu đúng với sổ theo dõi của đơn vị."}
 _NOT_APPLICABLE = "Đơn vị không có dịch vụ công trực tuyến trong năm đánh giá."
 
 
@@ -32,9 +33,8 @@ async def declare(world: World, unit: UnitBook) -> None:
     unit.answers = answers
     await _check_preview(world, unit)
     if is_first:
-        await reporter.call(
-            "POST", f"{path}/submit", if_match=unit.version, refused=(409, "approval_missing")
-        )
+        missing = (409, "approval_missing")
+        await reporter.call("POST", f"{path}/submit", if_match=unit.version, json=EXPLAINED, refused=missing)
     await hand_in(world, unit)
     if is_first:
         await _try_too_late(world, unit)
@@ -102,14 +102,14 @@ async def upload(world: World, unit: UnitBook, title: str, number: int) -> str:
 async def hand_in(world: World, unit: UnitBook) -> None:
     """Approve the present content as the leader and submit it as the reporter."""
     await world.move(world.leader(unit), unit, "approve", act="submission.approve")
-    dossier = await world.move(world.reporter(unit), unit, "submit", act="submission.submit")
+    dossier = await world.move(world.reporter(unit), unit, "submit", EXPLAINED, act="submission.submit")
     unit.state = "resubmitted" if unit.state == "returned" else "submitted"
     world.differences.same(f"{unit.key} state", unit.state, dossier["state"])
     world.differences.same(f"{unit.key} answers", unit.answers, dossier["answers"])
 
 
 async def _check_preview(world: World, unit: UnitBook) -> None:
-    """Compare the self-scored points with the books, and see that nothing is missing."""
+    """Compare the self-scored points and the warnings of ratios with the books; nothing may be missing."""
     reporter, path = world.reporter(unit), f"/submissions/{unit.submission_id}"
     shown, ours, same = await reporter.get(f"{path}/scorecard"), self_result(unit), world.differences.same
     for line in shown["lines"]:
@@ -117,7 +117,10 @@ async def _check_preview(world: World, unit: UnitBook) -> None:
     same(f"{unit.key} self total", ours.total, exact(shown["total"]))
     same(f"{unit.key} self maximum", ours.maximum, exact(shown["maximum"]))
     same(f"{unit.key} self DTI", ours.dti, exact(shown["dti"]))
-    same(f"{unit.key} missing", [], (await reporter.get(f"{path}/completeness"))["missing"])
+    found = await reporter.get(f"{path}/readiness")
+    same(f"{unit.key} missing", [], found["errors"])
+    theirs = {(one["pointer"], one["code"]) for one in found["warnings"] if one["code"] in OF_RATIOS}
+    same(f"{unit.key} warnings", {(f"/answers/{code}", why) for code, why in ratio_warnings(unit)}, theirs)
 
 
 async def _try_too_early(world: World, unit: UnitBook, declarer: Declarer) -> None:
@@ -151,9 +154,8 @@ async def _try_too_early(world: World, unit: UnitBook, declarer: Declarer) -> No
 
 
 async def _try_too_late(world: World, unit: UnitBook) -> None:
-    """Try to change what has been submitted."""
-    path = f"/submissions/{unit.submission_id}"
+    """Try to change what has been submitted, and to approve it once more."""
+    path, refused = f"/submissions/{unit.submission_id}", (409, "action_not_allowed")
     body = {"answers": {next(iter(unit.answers)): None}}
-    await world.reporter(unit).call(
-        "PATCH", path, if_match=unit.version, json=body, refused=(409, "action_not_allowed")
-    )
+    await world.reporter(unit).call("PATCH", path, if_match=unit.version, json=body, refused=refused)
+    await world.leader(unit).call("POST", f"{path}/approve", if_match=unit.version, refused=refused)

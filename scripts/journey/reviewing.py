@@ -4,10 +4,11 @@ from fractions import Fraction
 from random import Random
 
 from scripts.journey.books import Json, UnitBook, exact, final_result, self_result, shown
-from scripts.journey.declaring import claimed_codes, hand_in, is_claim_accepted, save, upload
+from scripts.journey.declaring import EXPLAINED, claimed_codes, hand_in, is_claim_accepted, save, upload
 from scripts.journey.figures import Declarer, lowered
 from scripts.journey.world import World, in_a_week
 
+_LOOKED_AT: Json = {"note": "Đã đối chiếu tài liệu lưu tại đơn vị; các cảnh báo đã được giải trình."}
 _WAITING = ("submitted", "resubmitted", "under_review")
 
 
@@ -102,7 +103,7 @@ def code_is_open(unit: UnitBook, code: str) -> bool:
 
 
 async def _return_and_correct(world: World, unit: UnitBook, rng: Random) -> None:
-    """Return a dossier with two items; the unit changes a figure, adds a document, and sends it again."""
+    """Return a dossier with two items; the unit corrects a figure, answers both, and sends it again."""
     rows = [row for row in unit.index_set.declared_by_unit if code_is_open(unit, row["code"])]
     wrong, unproved = rng.sample(rows, 2)
     items = [
@@ -116,14 +117,24 @@ async def _return_and_correct(world: World, unit: UnitBook, rng: Random) -> None
     world.acts["review.return"] += 1
     document = await upload(world, unit, "Tài liệu bổ sung", 9)
     declarer = Declarer(unit, rng, ability=0.9)
-    answers = {
-        wrong["code"]: declarer.answer(wrong) | {"note": "Đã rà soát.", "evidence": [document]},
-        unproved["code"]: unit.answers[unproved["code"]] | {"evidence": [document]},
-    }
-    await save(world, unit, {"answers": answers})
-    unit.answers |= answers
+    corrected = declarer.answer(wrong) | {"note": "Đã rà soát.", "evidence": [document]}
+    await save(world, unit, {"answers": {wrong["code"]: corrected}})
+    unit.answers[wrong["code"]] = corrected
+    asked = reply.json()["id"]
+    await _answer_item(world, unit, asked, {"item": 0, "text": "Đã sửa theo báo cáo."})
+    unanswered = (409, "action_not_allowed")
+    reporter = world.reporter(unit)
+    await reporter.call("POST", f"{path}/submit", if_match=unit.version, json=EXPLAINED, refused=unanswered)
+    await _answer_item(world, unit, asked, {"item": 1, "text": "Gửi kèm tài liệu.", "evidence": [document]})
+    proved = unit.answers[unproved["code"]]
+    unit.answers[unproved["code"]] = proved | {"evidence": [*proved.get("evidence", []), document]}
     await hand_in(world, unit)
     await claim(world, unit)
+
+
+async def _answer_item(world: World, unit: UnitBook, asked: str, body: Json) -> None:
+    """Answer one item of a return; its documents join those of the item's indicator."""
+    await world.move(world.reporter(unit), unit, f"clarifications/{asked}/answers", body, act="review.answer")
 
 
 async def _decide_claim(world: World, unit: UnitBook, code: str) -> None:
@@ -168,6 +179,11 @@ async def pass_on(world: World, unit: UnitBook) -> None:
         same(f"{unit.key} {code} self points in review", declared[code], exact(line["self_points"]))
         same(f"{unit.key} {code} appraised points", adopted.points[code], exact(line["appraised_points"]))
     same(f"{unit.key} appraised total", shown(adopted.total, 2), view["appraised_total"])
-    dossier = await world.move(reviewer, unit, "pass", act="review.pass")
+    found = await reviewer.get(f"/submissions/{unit.submission_id}/review/readiness")
+    same(f"{unit.key} undecided", [], found["errors"])
+    if not found["is_ready"]:
+        path = f"/submissions/{unit.submission_id}/pass"
+        await reviewer.call("POST", path, if_match=unit.version, refused=(409, "note_missing"))
+    dossier = await world.move(reviewer, unit, "pass", _LOOKED_AT, act="review.pass")
     unit.state = "passed"
     same(f"{unit.key} state", unit.state, dossier["state"])
