@@ -11,6 +11,7 @@ from typing import Any
 Json = dict[str, Any]
 Best = dict[str, Fraction]
 ZERO = Fraction(0)
+MEANS = ("brvt-2022",)  # policies by which what does not apply takes the mean of the others
 OF_RATIOS = ("ratio_above_full", "zero_denominator")
 
 
@@ -57,6 +58,7 @@ class UnitBook:
     points: dict[str, Fraction] = field(default_factory=dict)
     not_applicable: set[str] = field(default_factory=set)
     files: dict[str, str] = field(default_factory=dict)
+    was_reviewed: bool = True
     state: str = "draft"
     version: str = ""
 
@@ -141,18 +143,34 @@ def self_result(unit: UnitBook) -> Result:
     return _result(rows, points, set())
 
 
-def final_result(unit: UnitBook, best: Best) -> Result:
-    """Return the unit's result as adopted; accepted claims of not applicable leave its maximum (ruling 8)."""
+def means_of_peers(units: Sequence[UnitBook], best: Best) -> Best:
+    """Return the mean points of the units that were assessed, by indicator: zeros count, claimants do not (004:83)."""
+    assessed = [(unit, final_result(unit, best).points) for unit in units if unit.was_reviewed]
+    means: Best = {}
+    for row in units[0].index_set.indicators:
+        code = row["code"]
+        found = [points[code] or ZERO for unit, points in assessed if code not in unit.not_applicable]
+        means[code] = sum(found, ZERO) / len(found) if found else ZERO
+    return means
+
+
+def final_result(unit: UnitBook, best: Best, means: Best | None = None) -> Result:
+    """Return the unit's result as adopted (ruling 8): what does not apply takes the mean, or leaves its maximum.
+
+    A unit that nobody reviewed has nothing (004:77).
+    """
     points: dict[str, Fraction | None] = {}
     for row in unit.index_set.indicators:
         code = row["code"]
-        if code in unit.not_applicable:
+        if not unit.was_reviewed:
             points[code] = ZERO
+        elif code in unit.not_applicable:
+            points[code] = means[code] if means is not None else ZERO
         elif code in unit.points:
             points[code] = unit.points[code]
         else:
             points[code] = earned(row, unit.adopted(code), best.get(code))
-    return _result(unit.index_set.indicators, points, unit.not_applicable)
+    return _result(unit.index_set.indicators, points, set() if means is not None else unit.not_applicable)
 
 
 def _result(rows: Sequence[Json], points: dict[str, Fraction | None], left_out: set[str]) -> Result:

@@ -14,30 +14,37 @@ _NOT_APPLICABLE = "Đơn vị không có dịch vụ công trực tuyến trong 
 
 
 async def declare(world: World, unit: UnitBook) -> None:
-    """Fill in a unit's dossier, have it approved and submit it."""
-    declarer = Declarer.of(unit, world.options.seed)
+    """Fill in a unit's dossier, have it approved and submit it; the first one also tries what must not work."""
     reporter, path = world.reporter(unit), f"/submissions/{unit.submission_id}"
     unit.version = await reporter.etag(path)
     is_first = unit is world.units[0]
     if is_first:
-        await _try_too_early(world, unit, declarer)
-    general = {"general_information": declarer.general_information(), "contacts": declarer.contacts()}
-    await save(world, unit, general)
-    for number, title in enumerate(_DOCUMENTS[: declarer.rng.randint(1, 3)], 1):
-        await upload(world, unit, title, number)
-    answers = {row["code"]: _complete(declarer, row) for row in unit.index_set.declared_by_unit}
-    answers |= {code: {"not_applicable": True, "reason": _NOT_APPLICABLE} for code in claimed_codes(unit)}
-    half = len(answers) // 2
-    for codes in (list(answers)[:half], list(answers)[half:]):
-        await save(world, unit, {"answers": {code: answers[code] for code in codes}})
-    unit.answers = answers
-    await _check_preview(world, unit)
+        await _try_too_early(world, unit, Declarer.of(unit, world.options.seed))
+    await fill(world, unit)
     if is_first:
         missing = (409, "approval_missing")
         await reporter.call("POST", f"{path}/submit", if_match=unit.version, json=EXPLAINED, refused=missing)
     await hand_in(world, unit)
     if is_first:
         await _try_too_late(world, unit)
+
+
+async def fill(world: World, unit: UnitBook) -> None:
+    """Enter everything: general figures, documents, answers; compare the preview with the books."""
+    declarer = Declarer.of(unit, world.options.seed)
+    unit.version = await world.reporter(unit).etag(f"/submissions/{unit.submission_id}")
+    general = {"general_information": declarer.general_information(), "contacts": declarer.contacts()}
+    await save(world, unit, general)
+    for number, title in enumerate(_DOCUMENTS[: declarer.rng.randint(1, 3)], 1):
+        await upload(world, unit, title, number)
+    rows, explained = unit.index_set.declared_by_unit, world.options.explained
+    answers = {row["code"]: _complete(declarer, row, explained) for row in rows}
+    answers |= {code: {"not_applicable": True, "reason": _NOT_APPLICABLE} for code in claimed_codes(unit)}
+    half = len(answers) // 2
+    for codes in (list(answers)[:half], list(answers)[half:]):
+        await save(world, unit, {"answers": {code: answers[code] for code in codes}})
+    unit.answers = answers
+    await _check_preview(world, unit)
 
 
 def claimed_codes(unit: UnitBook) -> list[str]:
@@ -61,10 +68,10 @@ def is_claim_accepted(unit: UnitBook) -> bool:
     return unit.place == 2 or not unit.is_ranked
 
 
-def _complete(declarer: Declarer, row: Json) -> Json:
+def _complete(declarer: Declarer, row: Json, explained: float) -> Json:
     """Return an answer with its evidence, now and then with an explaining note instead (ruling 11)."""
     answer = declarer.answer(row)
-    if declarer.rng.random() < 0.1:
+    if declarer.rng.random() < explained:
         return answer | {"note": _NOTE}
     files = list(declarer.unit.files)
     return answer | {"evidence": sorted(declarer.rng.sample(files, declarer.rng.randint(1, len(files))))}

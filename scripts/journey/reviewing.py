@@ -1,12 +1,13 @@
 """The reviewing units work through their queues; the agency gives the figures that units may not declare."""
 
+from datetime import timedelta
 from fractions import Fraction
 from random import Random
 
 from scripts.journey.books import Json, UnitBook, exact, final_result, self_result, shown
 from scripts.journey.declaring import EXPLAINED, claimed_codes, hand_in, is_claim_accepted, save, upload
 from scripts.journey.figures import Declarer, lowered
-from scripts.journey.world import World, in_a_week
+from scripts.journey.world import World
 
 _LOOKED_AT: Json = {"note": "Đã đối chiếu tài liệu lưu tại đơn vị; các cảnh báo đã được giải trình."}
 _WAITING = ("submitted", "resubmitted", "under_review")
@@ -110,7 +111,11 @@ async def _return_and_correct(world: World, unit: UnitBook, rng: Random) -> None
         {"indicator": wrong["code"], "kind": "wrong_figure", "text": "Số liệu khác báo cáo đã gửi."},
         {"indicator": unproved["code"], "kind": "missing_evidence", "text": "Cần thêm tài liệu kiểm chứng."},
     ]
-    body = {"reason": "Đề nghị rà soát hai chỉ số dưới đây.", "due_on": in_a_week(), "items": items}
+    body = {
+        "reason": "Đề nghị rà soát hai chỉ số dưới đây.",
+        "due_on": (world.today() + timedelta(days=7)).isoformat(),
+        "items": items,
+    }
     path = f"/submissions/{unit.submission_id}"
     reply = await world.reviewer(unit).call("POST", f"{path}/return", if_match=unit.version, json=body)
     unit.version, unit.state = reply.headers["etag"], "returned"
