@@ -1,0 +1,12 @@
+"""Ten stories of the review chain, each played on a server of its own whose clock can be set."""
+
+from scripts.journey.stories import entry, turns
+from scripts.journey.stories.telling import Story
+
+STORIES = (
+    Story("late-unit", entry.late_unit, 20),
+    Story("recalled-dossier", turns.recalled_dossier, 14),
+    Story("returned-twice", turns.returned_twice, 14),
+    Story("refused-exemption", turns.refused_exemption, 9),
+    Story("reopened-indicator", entry.reopened_indicator, 15),
+)
