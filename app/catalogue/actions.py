@@ -34,16 +34,6 @@ class IndexSetFaulty(Problem):
     title_vi, title_en = "Tệp bộ chỉ số có lỗi", "The file of the index set is faulty"
 
 
-class IndexSetNotDraft(Problem):
-    status, code = 409, "index_set_not_draft"
-    title_vi, title_en = "Chỉ công bố được bản dự thảo", "Only a draft can be published"
-
-
-class IndexSetRetired(Problem):
-    status, code = 409, "index_set_retired"
-    title_vi, title_en = "Phiên bản này đã ngừng sử dụng", "This version is retired already"
-
-
 # --- the data files -----------------------------------------------------------------------------------------
 
 
@@ -206,7 +196,7 @@ async def publish(
     """
     require_present(len(version.events), based_on)
     if version.state is not SetState.DRAFT:
-        raise IndexSetNotDraft(state=version.state.value)
+        raise queries.IndexSetNotDraft(state=version.state.value)
     return await _move(session, version, SetState.PUBLISHED, by, now)
 
 
@@ -219,7 +209,7 @@ async def retire(
     """
     require_present(len(version.events), based_on)
     if version.state is SetState.RETIRED:
-        raise IndexSetRetired()
+        raise queries.IndexSetRetired()
     return await _move(session, version, SetState.RETIRED, by, now, reason)
 
 

@@ -57,6 +57,11 @@ class Problem(Exception):
         return document | self.members
 
 
+def title_of(problem: type[Problem] | None) -> tuple[str, str]:
+    """Return the titles of a problem in Vietnamese and English; empty without one."""
+    return (problem.title_vi, problem.title_en) if problem else ("", "")
+
+
 def all_problems() -> list[type[Problem]]:
     """Return every problem class known to the process, ordered by code."""
     found: list[type[Problem]] = []

@@ -13,9 +13,9 @@ from app.core.audit import Actor, record
 from app.core.db import new_id
 from app.core.problems import Problem
 from app.core.vietnamese import searchable, sort_key
-from app.periods.actions import PeriodAlreadyOpen, set_deadlines
+from app.periods.actions import set_deadlines
 from app.periods.models import Period, PeriodState
-from app.periods.queries import sets_of
+from app.periods.queries import PeriodAlreadyOpen, sets_of
 from app.periods.rules import is_late
 from app.submissions import content as contents
 from app.submissions.models import RankingScope, ReviewState, Revision, Submission

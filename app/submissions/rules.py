@@ -66,6 +66,54 @@ class Entry:
 WITH_UNIT = frozenset({S.DRAFT, S.RETURNED})
 
 
+class Door(StrEnum):
+    """The two states of the entry axis."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+# What opens and closes entry: the state follows from `entry`, this table says it in words, tests hold both together.
+DOOR_MOVES: tuple[tuple[str, Door, Door, Words], ...] = (
+    (
+        "open_period",
+        Door.CLOSED,
+        Door.OPEN,
+        ("Kỳ mở: đến hết hạn nộp", "The period opens: until the deadline"),
+    ),
+    ("deadline", Door.OPEN, Door.CLOSED, ("Hết hạn: tự đóng", "The deadline passes: it closes by itself")),
+    ("submit", Door.OPEN, Door.CLOSED, ("Gửi hồ sơ", "The dossier is handed in")),
+    (
+        "recall",
+        Door.CLOSED,
+        Door.OPEN,
+        ("Rút hồ sơ: đến hết hạn nộp", "It is taken back: until the deadline"),
+    ),
+    (
+        "return",
+        Door.CLOSED,
+        Door.OPEN,
+        ("Trả lại: đến hạn giải trình", "It is returned: until the day that was set"),
+    ),
+    (
+        "reopen_entry",
+        Door.CLOSED,
+        Door.OPEN,
+        (
+            "Mở lại N ngày cho đơn vị hoặc vài chỉ số",
+            "Opened again for N days, for the unit or some indicators",
+        ),
+    ),
+    (
+        "reopening_ends",
+        Door.OPEN,
+        Door.CLOSED,
+        ("Hết N ngày: tự đóng", "The N days end: it closes by itself"),
+    ),
+    ("pass", Door.OPEN, Door.CLOSED, ("Thông qua", "The dossier passes")),
+)
+
+
 def entry(state: S, now: datetime, *, due_at: datetime, reopened: Mapping[str, datetime]) -> Entry:
     """Return whether a dossier is open for entry: the one lock function of the API, imports and exports.
 
@@ -128,6 +176,32 @@ class Condition(StrEnum):
     NOT_CLAIMANT = "not_claimant"
     DECIDES = "decides"
     HAS_SEAT = "has_seat"
+
+
+CONDITION_TEXT: dict[Condition, Words] = {
+    Condition.ENTRY_OPEN: ("Còn được nhập số liệu", "Entry is open"),
+    Condition.IN_TIME: ("Nếu đang ở đơn vị thì còn thời hạn", "While it is the unit's turn: entry is open"),
+    Condition.RECALLABLE: ("Chưa hết hạn nộp", "The deadline has not passed"),
+    Condition.ANSWERED: ("Mọi nội dung trả lại đã được trả lời", "Every item of the return is answered"),
+    Condition.LATE: ("Đã hết hạn của đơn vị", "The unit's time has ended"),
+    Condition.NOT_APPROVED: ("Nội dung chưa được phê duyệt", "The content is not approved yet"),
+    Condition.CLAIMANT: ("Là người đã nhận hồ sơ", "By whoever has claimed the dossier"),
+    Condition.NOT_CLAIMANT: ("Không phải người đang giữ hồ sơ", "Not by whoever has claimed the dossier"),
+    Condition.DECIDES: (
+        "Người đã nhận hồ sơ; có hội đồng thì thành viên được giao nhóm",
+        "By whoever has claimed it; where a council reviews, by the members of the group",
+    ),
+    Condition.HAS_SEAT: ("Thành viên hội đồng được giao nhóm", "By a council member who has the group"),
+}
+
+STATE_TEXT: dict[S, Words] = {
+    S.DRAFT: ("Đang lập", "Draft"),
+    S.SUBMITTED: ("Đã gửi", "Handed in"),
+    S.UNDER_REVIEW: ("Đang thẩm định", "Under review"),
+    S.RETURNED: ("Trả lại, chờ giải trình", "Returned for clarification"),
+    S.RESUBMITTED: ("Đã gửi lại", "Handed in again"),
+    S.PASSED: ("Đã thông qua", "Passed"),
+}
 
 
 @dataclass(frozen=True, slots=True)
