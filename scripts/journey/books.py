@@ -155,9 +155,9 @@ def means_of_peers(units: Sequence[UnitBook], best: Best) -> Best:
 
 
 def final_result(unit: UnitBook, best: Best, means: Best | None = None) -> Result:
-    """Return the unit's result as adopted (ruling 8): what does not apply takes the mean, or leaves its maximum.
+    """Return the unit's result as adopted; accepted claims of not applicable leave its maximum (ruling 8).
 
-    A unit that nobody reviewed has nothing (004:77).
+    With `means` they take the mean instead, which is not known yet where there is none. A unit that nobody reviewed has nothing (004:77).
     """
     points: dict[str, Fraction | None] = {}
     for row in unit.index_set.indicators:
@@ -165,7 +165,7 @@ def final_result(unit: UnitBook, best: Best, means: Best | None = None) -> Resul
         if not unit.was_reviewed:
             points[code] = ZERO
         elif code in unit.not_applicable:
-            points[code] = means[code] if means is not None else ZERO
+            points[code] = ZERO if means is None else means.get(code)
         elif code in unit.points:
             points[code] = unit.points[code]
         else:

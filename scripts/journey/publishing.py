@@ -102,7 +102,7 @@ def compare_lines(world: World, scope: Json, lines: list[Json], where: str) -> N
         same(f"{where}: {key} maximum", ours.maximum, exact(line["maximum"]))
         same(f"{where}: {key} DTI", ours.dti, exact(line["dti"]))
         same(f"{where}: {key} points shown", shown(ours.total, 2), line["total_shown"])
-        same(f"{where}: {key} DTI shown", ours.dti and shown(ours.dti, 2), line["dti_shown"])
+        same(f"{where}: {key} DTI shown", None if ours.dti is None else shown(ours.dti, 2), line["dti_shown"])
         same(f"{where}: {key} rank", world.places[key], line["rank"])
 
 

@@ -1,10 +1,11 @@
 """The reviewing units work through their queues; the agency gives the figures that units may not declare."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from fractions import Fraction
 from random import Random
 
-from scripts.journey.books import Json, UnitBook, exact, final_result, self_result, shown
+from scripts.journey.books import MEANS, Best, Json, UnitBook, exact, final_result, self_result, shown
 from scripts.journey.declaring import EXPLAINED, claimed_codes, hand_in, is_claim_accepted, save, upload
 from scripts.journey.figures import Declarer, lowered
 from scripts.journey.world import World
@@ -49,10 +50,10 @@ async def try_before_the_agency(world: World) -> None:
             await world.people["reviewer"].call("POST", path, if_match=unit.version, refused=own)
 
 
-async def give_official_figures(world: World) -> None:
+async def give_official_figures(world: World, units: Sequence[UnitBook]) -> None:
     """Push the figures of the indicators that an agency declares (ruling 20), by its service where it has one."""
     pushes: dict[str, list[Json]] = {}
-    for unit in world.units:
+    for unit in units:
         declarer = Declarer.of(unit, world.options.seed + 1)
         for row in unit.index_set.indicators:
             if row["declared_by"] == "unit":
@@ -178,7 +179,8 @@ async def pass_on(world: World, unit: UnitBook) -> None:
     """End the review and compare both sides' points with the books."""
     reviewer, same = world.reviewer(unit), world.differences.same
     view = await reviewer.get(f"/submissions/{unit.submission_id}/review")
-    declared, adopted = self_result(unit).points, final_result(unit, {})
+    unknown: Best | None = {} if world.period["policy"] in MEANS else None
+    declared, adopted = self_result(unit).points, final_result(unit, {}, unknown)
     for line in view["lines"]:
         code = line["code"]
         same(f"{unit.key} {code} self points in review", declared[code], exact(line["self_points"]))

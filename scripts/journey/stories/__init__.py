@@ -1,6 +1,6 @@
 """Ten stories of the review chain, each played on a server of its own whose clock can be set."""
 
-from scripts.journey.stories import entry, turns
+from scripts.journey.stories import entry, turns, unreviewed
 from scripts.journey.stories.telling import Story
 
 STORIES = (
@@ -9,4 +9,5 @@ STORIES = (
     Story("returned-twice", turns.returned_twice, 14),
     Story("refused-exemption", turns.refused_exemption, 9),
     Story("reopened-indicator", entry.reopened_indicator, 15),
+    Story("unreviewed-commune", unreviewed.unreviewed_commune, 14),
 )

@@ -1,7 +1,7 @@
 """The means of a story: a year of seven communes, the time, turns that succeed, and turns that are denied."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -121,10 +121,11 @@ class Play:
 
         await self._each(units, one, "fill in, approve and submit their dossiers")
 
-    async def gives_figures(self) -> None:
-        """Let the agency give the figures that units may not declare (ruling 20)."""
-        await reviewing.give_official_figures(self.world)
-        self.tells("so-tttt", "gives the figures of infected machines", f"{len(self.world.units)} units")
+    async def gives_figures(self, units: Sequence[UnitBook] = ()) -> None:
+        """Let the agency give the figures that units may not declare (ruling 20), of all units or of some."""
+        chosen = units or self.world.units
+        await reviewing.give_official_figures(self.world, chosen)
+        self.tells("so-tttt", "gives the figures of infected machines", f"{len(chosen)} units")
 
     async def passed(self, units: Iterable[UnitBook]) -> None:
         """Let reviewers claim and pass dossiers; what they see of each indicator is compared with the books."""
@@ -170,7 +171,7 @@ class Play:
     def ends(self) -> None:
         """Check that everything compared beside the story agrees with the books."""
         found = self.world.differences
-        self.check(f"of {found.compared} other values, other than in the books", [], found.found)
+        self.check(f"of {found.compared} other values, those that differ from the books", [], found.found[:5])
 
 
 def _outcome(answer: Json) -> str:

@@ -38,22 +38,25 @@ class Tale:
         line = Text.assemble(
             "  ", (at, "dim"), "  ", (who, "bold"), f" {what} ", ("→ ", "dim"), (outcome, "cyan")
         )
-        self.screen.print(line)
+        self.screen.print(line, soft_wrap=True)
 
     def check(self, what: str, ours: object, theirs: object) -> None:
         """Compare an outcome with what the story worked out, and tell it with a tick or a cross."""
         if ours == theirs:
             self.right += 1
-            self.screen.print(Text.assemble("      ", ("✓ ", "green"), f"{what}: {_short(theirs)}"))
+            line = Text.assemble("      ", ("✓ ", "green"), f"{what}: {_short(theirs)}")
+            self.screen.print(line, soft_wrap=True)
         else:
             self.fails(f"{what}: expected {ours}, found {theirs}")
 
     def fails(self, what: str) -> None:
         """Tell what went wrong."""
         self.wrong.append(what)
-        self.screen.print(Text.assemble("      ", ("✗ ", "bold red"), (what, "red")))
+        self.screen.print(Text.assemble("      ", ("✗ ", "bold red"), (what, "red")), soft_wrap=True)
 
 
 def _short(value: object) -> str:
     said = str(value)
-    return said if len(said) <= _LONG else f"{said[: _LONG - 1]}…"
+    if len(said) <= _LONG:
+        return said
+    return f"{len(value)} of them" if isinstance(value, list | set) else f"{said[: _LONG - 1]}…"
