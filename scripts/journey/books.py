@@ -157,7 +157,8 @@ def means_of_peers(units: Sequence[UnitBook], best: Best) -> Best:
 def final_result(unit: UnitBook, best: Best, means: Best | None = None) -> Result:
     """Return the unit's result as adopted; accepted claims of not applicable leave its maximum (ruling 8).
 
-    With `means` they take the mean instead, which is not known yet where there is none. A unit that nobody reviewed has nothing (004:77).
+    With `means` they take the mean instead, which is not known yet where there is none (004:83). A unit that nobody
+    reviewed has nothing (004:77).
     """
     points: dict[str, Fraction | None] = {}
     for row in unit.index_set.indicators:

@@ -73,9 +73,11 @@ class Play:
         return self.refusal(who, what, await self._sent(who, unit, verb, body), why)
 
     def refusal(self, who: str, what: str, response: httpx.Response, why: str) -> Json:
-        """Tell a refusal, and check why: the reason of the table, or the code of the problem."""
+        """Tell a refusal, and check why: the reason of the table, the code of the problem or those of its faults."""
         answer: Json = response.json()
         found = answer.get("reason_code") or answer.get("code")
+        if found == "invalid_request":
+            found = ", ".join(sorted({one["code"] for one in answer["errors"]}))
         if response.is_success:
             self.tale.fails(f"{who} {what}: expected to be refused with {why}, it was done")
             return answer

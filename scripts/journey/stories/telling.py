@@ -77,7 +77,7 @@ async def tell_all(theatre: Theatre, stories: Sequence[Story], screen: Console) 
 def print_table(told: Sequence[Told], screen: Console) -> None:
     """Print a line for each story, and every outcome that was wrong."""
     table = Table(title="Stories", title_justify="left")
-    table.add_column("Story")
+    table.add_column("Story", no_wrap=True)
     for name in ("Right", "Checked", "At least", "Requests", "Seconds"):
         table.add_column(name, justify="right")
     table.add_column("")
