@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.catalogue import queries
 from app.catalogue.files import Catalogue, LoadedSet, catalogue, parse_set
 from app.catalogue.models import IndexSetEvent, IndexSetRow, PolicyRow, SetState
+from app.catalogue.plausibility import plausibilities
 from app.catalogue.queries import Version, set_file
 from app.catalogue.reading import CatalogueFault, CatalogueFaulty
 from app.catalogue.schemas import IndexSetFile
@@ -45,6 +46,7 @@ async def load_catalogue(session: AsyncSession, now: datetime, files: Catalogue 
     Raises: VersionChanged if a file was altered without a new version: a version in use never changes.
     """
     files = files or catalogue()
+    plausibilities()  # a faulty file of cross-checks stops the start too, not the first dossier it would judge
     rows: list[IndexSetRow | PolicyRow] = []
     for loaded in files.sets.values():
         file = loaded.out

@@ -130,6 +130,13 @@ class Conflict(Problem):
     title_vi, title_en = "Dữ liệu bị trùng hoặc xung đột", "The change conflicts with existing data"
 
 
+class NothingChanged(Problem):
+    """What is asked for is there already, word for word."""
+
+    status, code = 409, "nothing_changed"
+    title_vi, title_en = "Không có gì thay đổi so với lần trước", "Nothing has changed since the last time"
+
+
 class Unavailable(Problem):
     status, code = 503, "unavailable"
     title_vi, title_en = "Hệ thống tạm thời không phục vụ được", "The service is temporarily unavailable"

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.permissions import Permission, Principal
 from app.catalogue.models import IndexSetRow, PolicyRow
+from app.core import problems
 from app.core.audit import record
 from app.core.db import driver_of, new_id
 from app.core.problems import Fault, InvalidRequest, Problem
@@ -53,8 +54,7 @@ class ScopeNotReviewed(Problem):
     title_vi, title_en = "Còn hồ sơ chưa thẩm định xong", "Some dossiers have not passed their review"
 
 
-class NothingChanged(Problem):
-    status, code = 409, "nothing_changed"
+class NothingChanged(problems.NothingChanged):
     title_vi, title_en = (
         "Không có gì thay đổi so với lần chốt trước",
         "Nothing has changed since it was finalized",
@@ -115,7 +115,7 @@ async def finalize(
         previous.touch()
         await session.flush()
     known = {"number": number, "units": result.units, "sha256": result.sha256}
-    await record(session, by, "result.finalize", result, now, after=known, reason=result.reason)
+    await record(session, by, "result.finalize", result, now, after=known, reason=result.reason, tell=True)
     return result
 
 
@@ -223,7 +223,7 @@ async def publish(
         taken = {"superseded_by": str(result.id)}
         await record(session, by, "result.supersede", earlier, now, after=taken, reason=result.reason)
     said = {"number": result.number, **decision.model_dump(mode="json")}
-    await record(session, by, "result.publish", result, now, after=said, reason=result.reason)
+    await record(session, by, "result.publish", result, now, after=said, reason=result.reason, tell=True)
     await session.flush()
     await session.execute(text("SELECT pg_notify(:channel, :id)"), {"channel": CHANNEL, "id": str(result.id)})
 

@@ -83,7 +83,8 @@ async def open_period(session: AsyncSession, period: Period, *, by: Actor, now: 
     count = len(dossiers)
     period.state, period.opened_at = PeriodState.OPEN, now
     period.touch()
-    await record(session, by, "period.open", period, now, after={"submissions": count, "scopes": len(scopes)})
+    known = {"submissions": count, "scopes": len(scopes)}
+    await record(session, by, "period.open", period, now, after=known, tell=True)
     await session.flush()
     return OpenedOut(period_id=period.id, submissions=count, scopes=len(scopes))
 

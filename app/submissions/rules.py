@@ -178,6 +178,12 @@ class Condition(StrEnum):
     HAS_SEAT = "has_seat"
 
 
+BY_TEXT: dict[By, Words] = {
+    By.UNIT: ("Đơn vị lập hồ sơ", "The unit whose dossier it is"),
+    By.REVIEWER: ("Đơn vị thẩm định", "The unit that reviews it"),
+    By.ABOVE: ("Đơn vị thẩm định hoặc cấp trên của nó", "The reviewing unit, or one above it"),
+}
+
 CONDITION_TEXT: dict[Condition, Words] = {
     Condition.ENTRY_OPEN: ("Còn được nhập số liệu", "Entry is open"),
     Condition.IN_TIME: ("Nếu đang ở đơn vị thì còn thời hạn", "While it is the unit's turn: entry is open"),
