@@ -11,6 +11,7 @@ from scripts.journey.figures import Declarer, lowered
 from scripts.journey.world import World
 
 _LOOKED_AT: Json = {"note": "Đã đối chiếu tài liệu lưu tại đơn vị; các cảnh báo đã được giải trình."}
+LOWERED = "Theo số liệu kiểm tra."
 _WAITING = ("submitted", "resubmitted", "under_review")
 
 
@@ -157,9 +158,7 @@ async def lower(world: World, unit: UnitBook, row: Json) -> None:
     """Put lower figures, or the worst choice, in place of the declared ones."""
     answer = lowered(row, unit.answers[row["code"]])
     unit.decided[row["code"]] = answer
-    await _adjust(
-        world, unit, {"indicator": row["code"], "kind": "answer", **answer}, "Theo số liệu kiểm tra."
-    )
+    await _adjust(world, unit, {"indicator": row["code"], "kind": "answer", **answer}, LOWERED)
 
 
 async def set_points(world: World, unit: UnitBook, row: Json, rng: Random) -> None:

@@ -1,6 +1,6 @@
 """Ten stories of the review chain, each played on a server of its own whose clock can be set."""
 
-from scripts.journey.stories import entry, people, turns, unreviewed
+from scripts.journey.stories import entry, outcomes, people, turns, unreviewed
 from scripts.journey.stories.telling import Story
 
 STORIES = (
@@ -8,8 +8,10 @@ STORIES = (
     Story("recalled-dossier", turns.recalled_dossier, 14),
     Story("returned-twice", turns.returned_twice, 14),
     Story("refused-exemption", turns.refused_exemption, 9),
+    Story("appeal", outcomes.appeal_moves_a_rank, 20),
     Story("council-of-three", people.council_of_three, 20),
     Story("delegated-leader", people.delegated_leader, 13),
     Story("reopened-indicator", entry.reopened_indicator, 15),
     Story("unreviewed-commune", unreviewed.unreviewed_commune, 14),
+    Story("corrected-publication", outcomes.corrected_publication, 20),
 )

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 from scripts.journey import declaring, reviewing
-from scripts.journey.books import ZERO, Json, UnitBook, final_result
+from scripts.journey.books import ZERO, Json, Result, UnitBook, exact, final_result, shown
 from scripts.journey.publishing import finalizer, signer
 from scripts.journey.stories.play import Play
 from scripts.journey.stories.tale import wall
@@ -52,14 +53,16 @@ async def appeal_moves_a_rank(play: Play) -> None:
     await _announced(play, scope, first, unit)
     appeal = await _lodged(play, first, dispute)
     await _decided(play, scope, first, appeal, dispute)
-    before = dict(play.world.places)
+    before = _Version.kept(play)
     second = await play.finalizes(scope, _AFTER_APPEAL)
-    play.check(f"rank of {unit.name}", place, play.world.places[unit.key])
-    await _why_ranks_moved(play, second, before, dispute)
+    ranks = [play.world.places[one.key] for one in (unit, rival)]
+    play.check(f"the books: {unit.name} has its place again", [place, (place or 0) + 1], ranks)
+    await _compare_changes(play, scope, second, before, unit)
     await play.publishes(scope, second)
+    await _compare_public_changes(play, second, unit, _ACCEPTED)
     public = await play.stage.people.public.get(f"/public/results/{second['id']}")
-    ranks = {line["unit_key"]: line["rank"] for line in public["ranked"]}
-    play.check("ranks in public", play.world.places, ranks)
+    in_public = {line["unit_key"]: line["rank"] for line in public["ranked"]}
+    play.check("ranks in public", play.world.places, in_public)
     state = (await finalizer(play.world, scope).get(f"/results/{first['id']}"))["state"]
     play.check("the version that was announced", "superseded", state)
     play.ends()
@@ -70,7 +73,7 @@ def _find(play: Play) -> _Dispute:
     units = play.world.units
     results = {unit.key: final_result(unit, {}) for unit in units}
     ordered = sorted(units, key=lambda unit: results[unit.key].dti or ZERO, reverse=True)
-    for unit, rival in zip(ordered, ordered[1:], strict=False):
+    for unit, rival in pairwise(ordered):
         gap = results[unit.key].total - results[rival.key].total
         for row in unit.index_set.declared_by_unit:
             if (results[unit.key].points[row["code"]] or ZERO) > gap > 0:
@@ -146,23 +149,69 @@ async def _decided(play: Play, scope: Json, first: Json, appeal: str, dispute: _
     await _not_published(play, scope, first, "the version that the appeal changed", "changed_since")
 
 
-async def _why_ranks_moved(
-    play: Play, second: Json, before: dict[str, int | None], dispute: _Dispute
-) -> None:
-    """Compare the list of changes with the books of both versions."""
-    after = play.world.places
-    unit, rival = dispute.unit, dispute.rival
-    changes = await _changes(play, f"/results/{second['id']}/changes", "huyen", before)
-    mine, others = changes[unit.key], changes[rival.key]
-    moved = [line["code"] for line in mine["indicators"]]
-    play.check(f"why {unit.name} moved", [dispute.code], moved)
-    play.check("the decision behind it", True, _ACCEPTED in str(mine["indicators"]))
-    play.check(f"why {rival.name} moved", [], others["indicators"])
+# --- what a version changed -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Version:
+    """The books of a version, kept while the next one is worked out."""
+
+    results: dict[str, Result]
+    places: dict[str, int | None]
+
+    @classmethod
+    def kept(cls, play: Play) -> "_Version":
+        """Return the books as they are now."""
+        return cls(dict(play.world.results), dict(play.world.places))
+
+
+async def _compare_changes(play: Play, scope: Json, result: Json, before: _Version, unit: UnitBook) -> None:
+    """Compare the list of what moved, and why, with the books of both versions: one unit was decided anew."""
+    after, path = _Version.kept(play), f"/results/{result['id']}/changes"
+    found = await finalizer(play.world, scope).get(path)
+    listed = {one["unit_key"]: one for one in found["units"]}
+    ours = {
+        key: _moved(before, after, key) for key in after.places if before.places[key] != after.places[key]
+    }
+    ours[unit.key] = _moved(before, after, unit.key)
+    play.check("units that moved", set(ours), set(listed))
     play.check(
-        "ranks before and after",
-        [before[unit.key], after[unit.key]],
-        [mine["rank_before"], mine["rank_after"]],
+        "their points and ranks before and after", ours, {key: _listed(one) for key, one in listed.items()}
     )
+    mine = listed.pop(unit.key)
+    old, new = before.results[unit.key].points, after.results[unit.key].points
+    points = {code: [_shown(old[code]), _shown(new[code])] for code in new if old[code] != new[code]}
+    theirs = {one["code"]: [one["before"], one["after"]] for one in mine["indicators"]}
+    play.check(f"the indicators of {unit.name} that moved", points, theirs)
+    play.check("why they moved", {"inputs"}, {one["why"] for one in mine["indicators"]})
+    play.check(
+        "why the others moved", [["others_moved"]] * len(listed), [one["why"] for one in listed.values()]
+    )
+    reasons = {decision["reason"] for one in mine["indicators"] for decision in one["decisions"]}
+    play.check("the decisions behind it, by their reasons", 1, len(reasons))
+    public = await play.stage.people.public.send("GET", f"/public{path}")
+    play.check("in public before the publication", 404, public.status_code)
+
+
+async def _compare_public_changes(play: Play, result: Json, unit: UnitBook, reason: str) -> None:
+    """Read what moved as everybody does: units and points, no reasons of reviewers."""
+    found = await play.stage.people.public.get(f"/public/results/{result['id']}/changes")
+    play.check("what moved, in public", True, unit.key in {one["unit_key"] for one in found["units"]})
+    play.check("with the reviewer's reasons", False, reason in str(found["units"]))
+
+
+def _moved(before: _Version, after: _Version, key: str) -> list[object]:
+    totals = [version.results[key].total for version in (before, after)]
+    return [*totals, before.places[key], after.places[key]]
+
+
+def _listed(one: Json) -> list[object]:
+    totals = [exact(one[side]["total"]["exact"]) for side in ("before", "after")]
+    return [*totals, one["before"]["rank"], one["after"]["rank"]]
+
+
+def _shown(points: Fraction | None) -> str:
+    return shown(points or ZERO, 2)
 
 
 # --- a publication that is corrected ------------------------------------------------------------------------------
@@ -178,15 +227,16 @@ async def corrected_publication(play: Play) -> None:
     first = await play.finalizes(scope)
     await play.publishes(scope, first)
     public = play.stage.people.public
-    shown = await public.get(f"/public/results/{first['id']}")
-    before = dict(play.world.places)
-    unit = next(one for one in play.world.units if before[one.key] == 1)
+    first_shown = await public.get(f"/public/results/{first['id']}")
+    before = _Version.kept(play)
+    unit = next(one for one in play.world.units if before.places[one.key] == 1)
     await _taken_up_again(play, scope, unit)
     second = await play.finalizes(scope, _LOWER)
     play.check(f"the books: {unit.name} is first no more", True, (play.world.places[unit.key] or 0) > 1)
+    await _compare_changes(play, scope, second, before, unit)
     await play.publishes(scope, second)
-    await _first_stays(play, shown, second)
-    await _what_changed(play, second, before, unit)
+    await _compare_public_changes(play, second, unit, reviewing.LOWERED)
+    await _first_stays(play, first_shown, second)
     await _withdrawn(play, scope, second)
     play.ends()
 
@@ -205,15 +255,15 @@ async def _taken_up_again(play: Play, scope: Json, unit: UnitBook) -> None:
     play.refusal(unit.reviewer, "finalizes without a reason", refused, "reason_missing")
 
 
-async def _first_stays(play: Play, shown: Json, second: Json) -> None:
+async def _first_stays(play: Play, first: Json, second: Json) -> None:
     """Read the first version: it says what it said, and where the new one is."""
     public = play.stage.people.public
-    old = await public.get(f"/public/results/{shown['id']}")
+    old = await public.get(f"/public/results/{first['id']}")
     play.check("the first version", ["superseded", second["id"]], [old["state"], old["superseded_by"]["id"]])
     play.check(
         "its lines are as they were",
         True,
-        old["ranked"] == shown["ranked"] and old["sha256"] == shown["sha256"],
+        old["ranked"] == first["ranked"] and old["sha256"] == first["sha256"],
     )
     numbers = [one["number"] for one in await public.get("/public/results", year=2023)]
     play.check("versions that hold", [2], numbers)
@@ -221,22 +271,6 @@ async def _first_stays(play: Play, shown: Json, second: Json) -> None:
     play.check("versions that are readable", [1, 2], numbers)
     reason = (await public.get(f"/public/results/{second['id']}"))["reason"]
     play.check("why there is a second one", _LOWER, reason)
-
-
-async def _what_changed(play: Play, second: Json, before: dict[str, int | None], unit: UnitBook) -> None:
-    path = f"/results/{second['id']}/changes"
-    mine = (await _changes(play, path, "huyen", before))[unit.key]
-    lowered = {row["code"] for row in unit.index_set.declared_by_unit[:6] if row["code"] in unit.decided}
-    moved = {line["code"] for line in mine["indicators"]}
-    play.check("indicators that moved, all of them lowered ones", True, bool(moved) and moved <= lowered)
-    in_public = await play.stage.people.public.get(f"/public{path}")
-    play.check(
-        "public changes hold no reasons of reviewers", False, "Theo số liệu kiểm tra." in str(in_public)
-    )
-
-
-async def _changes(play: Play, path: str, _who: str, before: dict[str, int | None]) -> dict[str, Json]:
-    raise NotImplementedError
 
 
 async def _withdrawn(play: Play, scope: Json, second: Json) -> None:

@@ -222,9 +222,14 @@ async def delegated_leader(play: Play) -> None:
     said = [names[event["actor_id"]], names[event["on_behalf_of"]], event["basis"]]
     play.check("the audit trail", [deputy, leader, "KT."], said)
     play.check("it acted for the unit", unit.unit_id, event["acting_for"])
-    again = {"delegate_id": next(iter(names)), "role": "unit_leader", "unit_id": unit.unit_id, **_DAYS}
+    again = {
+        "delegate_id": (await people[reporter].get("/me"))["id"],
+        "role": "unit_leader",
+        "unit_id": unit.unit_id,
+        **_DAYS,
+    }
     refused = await people[deputy].send("POST", "/delegations", json=again)
-    play.refusal(deputy, "delegates the role further", refused, "not_held")
+    play.refusal(deputy, "delegates the role further", refused, "role_not_held")
     await _after_the_days(play, unit, deputy, leader)
     approved = (await play.reads(leader, unit))["approval"]
     play.check("who approved", leader, names[approved["approved_by"]])
