@@ -84,7 +84,8 @@ async def _what_it_comes_to(play: Play, scope: Json, silent: UnitBook, late: Uni
     reopened = notes["reopened", late.name]
     told = [reopened["reason"], wall(reopened["until_at"]), reopened["indicators"]]
     play.check("the note of the reopening", [_MORE_TIME, "2024-01-09 00:00:00", None], told)
-    play.check("the note of the call-in", _CALLED_IN, notes["called_in", silent.name]["reason"])
+    called = notes["called_in", silent.name]
+    play.check("the note of the call-in", "2024-01-03 00:00:00", wall(called["at"]))
     play.ends()
 
 
