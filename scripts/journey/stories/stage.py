@@ -4,10 +4,11 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from uuid import uuid4
 
 import httpx
 import uvicorn
@@ -57,16 +58,12 @@ class Theatre:
     url: str
     template: str
     folder: Path
-    played: int = field(default=0, init=False)
 
     @asynccontextmanager
     async def stage(self, at: str) -> AsyncIterator[Stage]:
         """Serve a fresh copy of the template on a free port, and end it afterwards; `at` is the time it begins."""
-        self.played += 1
-        clock, settings = (
-            Clock(at),
-            self._settings(await self._copied(f"{self.template}_story_{self.played}")),
-        )
+        name = f"story_{uuid4().hex}"
+        clock, settings = Clock(at), self._settings(name, await self._copied(name))
         listener = socket.create_server(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
         config = uvicorn.Config(create_app(settings, clock=clock), log_config=None, access_log=False)
@@ -75,9 +72,9 @@ class Theatre:
             people = People(api, password=DEMO_PASSWORD, service=(DEMO_SERVICE, DEMO_SERVICE_SECRET))
             yield Stage(clock, api, people)
 
-    def _settings(self, url: str) -> Settings:
-        folder = self.folder / f"story-{self.played}"
-        return Settings(var_dir=folder, access_token_seconds=DAY_SECONDS, db_pool_size=5).on_embedded(url)
+    def _settings(self, name: str, url: str) -> Settings:
+        settings = Settings(var_dir=self.folder / name, access_token_seconds=DAY_SECONDS, db_pool_size=5)
+        return settings.on_embedded(url)
 
     async def _copied(self, name: str) -> str:
         maintenance = Database(self.url.replace("/dti?", "/postgres?"))

@@ -36,7 +36,6 @@ class Told:
     story: Story
     right: int
     wrong: tuple[str, ...]
-    requests: int
     seconds: float
 
     @property
@@ -59,7 +58,7 @@ async def tell(theatre: Theatre, story: Story, screen: Console) -> Told:
         tale = play.tale
         if tale.checked < story.at_least:
             tale.fails(f"only {tale.checked} of at least {story.at_least} outcomes were checked")
-        return Told(story, tale.right, tuple(tale.wrong), stage.api.requests, time.monotonic() - began)
+        return Told(story, tale.right, tuple(tale.wrong), time.monotonic() - began)
 
 
 async def tell_all(theatre: Theatre, stories: Sequence[Story], screen: Console) -> list[Told]:
@@ -78,11 +77,11 @@ def print_table(told: Sequence[Told], screen: Console) -> None:
     """Print a line for each story, and every outcome that was wrong."""
     table = Table(title="Stories", title_justify="left")
     table.add_column("Story", no_wrap=True)
-    for name in ("Right", "Checked", "At least", "Requests", "Seconds"):
+    for name in ("Right", "Checked", "At least", "Seconds"):
         table.add_column(name, justify="right")
     table.add_column("")
     for one in told:
-        counts = (one.right, one.right + len(one.wrong), one.story.at_least, one.requests)
+        counts = (one.right, one.right + len(one.wrong), one.story.at_least)
         verdict = "[green]✓ true[/green]" if one.is_true else "[bold red]✗ false[/bold red]"
         table.add_row(one.story.name, *map(str, counts), f"{one.seconds:.1f}", verdict)
     screen.print(table)
