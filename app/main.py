@@ -26,7 +26,7 @@ from app.lgsp import routes as lgsp
 from app.notifications import routes as notifications
 from app.notifications.worker import working
 from app.periods import routes as periods
-from app.results import public_routes
+from app.results import appeal_routes, progress_routes, public_routes, workflow_routes
 from app.results import routes as results
 from app.results.public import PublishedRankings, RankingCache, listening
 from app.reviews import group_routes, hand_over_routes
@@ -93,10 +93,14 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
         group_routes.routes,
         group_routes.me_routes,
         hand_over_routes.routes,
+        progress_routes.routes,
         results.scope_routes,
         results.submission_routes,
         results.routes,
+        appeal_routes.result_routes,
+        appeal_routes.routes,
         public_routes.routes,
+        workflow_routes.routes,
         notifications.routes,
         lgsp.routes,
         audit.routes,

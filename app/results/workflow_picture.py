@@ -74,9 +74,9 @@ def _arc(ends: tuple[int, int], labels: list[str], y: int, side: int) -> str:
     middle = (x1 + x2) // 2
     at = y + side * LEVEL * (abs(to - start) + 1) * 3 // 4
     lines = [", ".join(labels[i : i + 3]) for i in range(0, len(labels), 3)]
+    first = at + 12 if side > 0 else at - 4 - 14 * (len(lines) - 1)
     words = "".join(
-        f'<text x="{middle}" y="{at + (14 * i if side > 0 else -14 * (len(lines) - 1 - i)) + (12 if side > 0 else -4)}" '
-        f'text-anchor="middle" fill="#1f4e79">{_text(line)}</text>'
+        f'<text x="{middle}" y="{first + 14 * i}" text-anchor="middle" fill="#1f4e79">{_text(line)}</text>'
         for i, line in enumerate(lines)
     )
     path = f"M{x1} {y} C{x1} {bend} {x2} {bend} {x2} {y}"

@@ -12,7 +12,7 @@ routes = router("/meta", "Quy trình · Workflow")
 
 @routes.get("/workflow", response_model=WorkflowOut)
 async def read_workflow() -> WorkflowOut:
-    """Show the workflow: every axis with its states, actions, who does them, under which conditions, and what follows."""
+    """Show every axis with its states, actions, who does them, under which conditions, and what follows."""
     return workflow()
 
 

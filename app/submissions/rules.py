@@ -266,7 +266,8 @@ TRANSITIONS: dict[Action, Transition] = {
         (_C.RECALLABLE,),
     ),
     Action.ANSWER: Transition(
-        _stays(S.RETURNED, *_HANDED_IN, S.PASSED),
+        # A draft too: one that was taken back after it was asked for more.
+        _stays(S.DRAFT, S.RETURNED, *_HANDED_IN, S.PASSED),
         By.UNIT,
         P.SUBMISSION_EDIT,
         (
@@ -276,7 +277,7 @@ TRANSITIONS: dict[Action, Transition] = {
         ("Người hỏi được báo", "Whoever asked is told"),
     ),
     Action.REPLY: Transition(
-        _stays(*_HANDED_IN, S.RETURNED, S.PASSED),
+        _stays(S.UNDER_REVIEW, S.RETURNED, S.RESUBMITTED, S.PASSED),
         By.UNIT,
         P.SUBMISSION_EDIT,
         ("Ý kiến về một điều chỉnh", "Reply to a decision"),

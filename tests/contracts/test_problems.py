@@ -8,6 +8,7 @@ from app.core.problems import all_problems
 CODES = {
     "action_not_allowed": 409,
     "adjustment_not_found": 404,
+    "appeal_not_found": 404,
     "approval_missing": 409,
     "body_too_large": 413,
     "body_unreadable": 400,

@@ -61,6 +61,7 @@ async def store(session: AsyncSession, period_id: str, state: ResultState, numbe
         finalized_at=at,
         finalized_by=UUID(int=1),
         finalized_by_name="reviewer",
+        notes=[],
         state=state,
         decision_number="15/QĐ-UBND",
         decision_date=date(2024, 1, 20),

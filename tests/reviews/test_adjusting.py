@@ -7,9 +7,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.audit import AuditEvent
-from tests.scene import REVIEWER, SIBLING, UNIT, Scene, photograph, points, return_body
+from tests.scene import REVIEWER, SIBLING, UNPROVED, Scene, photograph, points, return_body
 
-REPORTER, LEADER = f"{UNIT}.reporter", f"{UNIT}.leader"
 WHY = "Đối chiếu tài liệu kiểm chứng"
 
 
@@ -166,14 +165,12 @@ async def test_a_decision_on_an_answer_that_has_changed_since_is_decided_again(s
     assert told == [("/answers/1.2", "decision_outdated")]
     await scene.done(scene.act(REVIEWER, "adjustments", decision("1.2", "as_declared")))
     assert (await line(scene, "1.2"))["appraised_points"] == "5"
-    assert (await scene.act(REVIEWER, "pass")).status_code == 200
+    assert (await scene.act(REVIEWER, "pass", UNPROVED)).status_code == 200
 
 
 async def again(scene: Scene, answers: dict[str, Any]) -> None:
     """Let the unit correct its answers, send the dossier again, and the reviewer claim it."""
-    await scene.done(scene.save({"answers": answers}))
-    await scene.done(scene.act(LEADER, "approve"))
-    await scene.done(scene.act(REPORTER, "submit"))
+    await scene.resubmitted(answers=answers)
     await scene.done(scene.act(REVIEWER, "claim"))
 
 
