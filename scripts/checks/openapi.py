@@ -32,7 +32,9 @@ def main(arguments: list[str]) -> int:
     for file, text in present.items():
         if file.read_text(encoding="utf-8") != text:
             name = f"openapi/{file.name}"
-            print(f"{name} differs from the code: run scripts/openapi, look at the difference", file=sys.stderr)
+            print(
+                f"{name} differs from the code: run scripts/openapi, look at the difference", file=sys.stderr
+            )
             return 1
     print("openapi: valid, and as committed")
     return 0

@@ -100,7 +100,9 @@ class ReviewChain(RuleBasedStateMachine):
         if units := [unit for unit, d in self.life.dossiers.items() if d.state in WITH_REVIEWER]:
             self._end_review(data.draw(st.sampled_from(units), label="unit"))
 
-    @initialize(begins=st.tuples(*[st.sampled_from(["empty", "handed in", "handed in", "passed"])] * len(UNITS)))
+    @initialize(
+        begins=st.tuples(*[st.sampled_from(["empty", "handed in", "handed in", "passed"])] * len(UNITS))
+    )
     def begin(self, begins: tuple[str, ...]) -> None:
         """Some dossiers have come some way already."""
         for unit, where in zip(UNITS, begins, strict=True):
@@ -148,7 +150,9 @@ class ReviewChain(RuleBasedStateMachine):
     def give_figures(self, data: Any) -> None:
         """The agency gives what units may not declare; others try to."""
         unit = data.draw(st.sampled_from(UNITS))
-        name = data.draw(st.sampled_from(["so-tttt.agency", "so-tttt.agency", f"{unit}.reporter", "reviewer"]))
+        name = data.draw(
+            st.sampled_from(["so-tttt.agency", "so-tttt.agency", f"{unit}.reporter", "reviewer"])
+        )
         d, figures = self.life.dossiers[unit], {"a": data.draw(st.sampled_from([1, 4])), "b": 4}
         row = {"unit": {"key": unit}, "indicator": "1.3", "figures": figures}
         body = {"period_id": self.world.period["id"], "figures": [row]}
@@ -158,7 +162,9 @@ class ReviewChain(RuleBasedStateMachine):
         self._judge("give_figures", d, d.state, answer, expected)
         if not isinstance(expected, Refused):
             self._require_written(
-                {"official_figure", "audit_event", "idempotency_record"} if expected.events else {"idempotency_record"}
+                {"official_figure", "audit_event", "idempotency_record"}
+                if expected.events
+                else {"idempotency_record"}
             )
             self._check_events(answer, expected)
         self._compare_tables()
@@ -235,11 +241,17 @@ class ReviewChain(RuleBasedStateMachine):
         problem = answer.json() if answer.status_code >= 400 else {}
         found = (problem.get("code"), problem.get("reason_code"))
         if isinstance(expected, Refused):
-            agree(f"{turn}: refusal", (answer.status_code, *found), (expected.status, expected.code, expected.reason))
+            agree(
+                f"{turn}: refusal",
+                (answer.status_code, *found),
+                (expected.status, expected.code, expected.reason),
+            )
             self._require_written(set())
             self.tally.count(turn, before, expected.reason or expected.code)
         else:
-            assert answer.is_success, f"{turn} of {d.unit}: the model takes it, the service says {answer.text}"
+            assert answer.is_success, (
+                f"{turn} of {d.unit}: the model takes it, the service says {answer.text}"
+            )
             self.tally.count(turn, before, "done")
 
     def _agrees_with_what_was_said(
@@ -250,7 +262,11 @@ class ReviewChain(RuleBasedStateMachine):
             agree(f"{turn}: said to be allowed", said[turn], None)
         elif answer.json()["code"] == "action_not_allowed":
             reason = answer.json()["reason_code"]
-            assert said[turn] == reason or (said[turn] is None and reason in FINER), (turn, said[turn], reason)
+            assert said[turn] == reason or (said[turn] is None and reason in FINER), (
+                turn,
+                said[turn],
+                reason,
+            )
 
     def _acknowledged(self, turn: str, d: Dossier, answer: httpx.Response, effect: Effect) -> None:
         if turn == "reply":
@@ -291,4 +307,3 @@ class ReviewChain(RuleBasedStateMachine):
         written = {name for name in now if now[name] != self.marks[name]}
         self.marks = now
         assert tables <= written <= tables | maybe, f"written: {sorted(written)}, expected: {sorted(tables)}"
-

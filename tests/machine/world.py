@@ -109,7 +109,9 @@ class World:
         self._marks = _MARKS(
             f"SELECT '{name}', count(*), sum(xmin::text::bigint) FROM \"{name}\"" for (name,) in sorted(names)
         )
-        self.last_event: UUID = await self._driver.fetchval("SELECT id FROM audit_event ORDER BY id DESC LIMIT 1")
+        self.last_event: UUID = await self._driver.fetchval(
+            "SELECT id FROM audit_event ORDER BY id DESC LIMIT 1"
+        )
         named = await self._driver.fetch("SELECT id::text, username FROM app_user")
         self.names: dict[str, str] = dict(named)
         self.app = create_app(self._settings, OneConnection(self._connection), self.clock)  # type: ignore[arg-type]
@@ -168,9 +170,7 @@ class World:
 
     def call(self, who: str, method: str, path: str, **options: Any) -> httpx.Response:
         """Send a request as somebody."""
-        answer: httpx.Response = self.run(
-            self._clients[who].request(method, f"/api/v1{path}", **options)
-        )
+        answer: httpx.Response = self.run(self._clients[who].request(method, f"/api/v1{path}", **options))
         assert answer.status_code < 500, f"{method} {path}: {answer.text}"
         return answer
 
@@ -228,5 +228,3 @@ async def _open_year(admin: CheckedClient, policy: str) -> Json:
     assert opened.status_code == 200, opened.text
     found: Json = (await admin.get(url)).json()
     return found
-
-

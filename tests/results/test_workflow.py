@@ -23,7 +23,9 @@ async def test_everybody_reads_the_workflow_and_its_picture(client: CheckedClien
     assert [axis["key"] for axis in told.json()["axes"]] == ["entry", "review", "result", "appeal"]
     drawn = await client.get("/api/v1/meta/workflow.svg")
     assert drawn.headers["content-type"].startswith("image/svg+xml")
-    words = {text.text for text in ElementTree.fromstring(drawn.text).iter("{http://www.w3.org/2000/svg}text")}
+    words = {
+        text.text for text in ElementTree.fromstring(drawn.text).iter("{http://www.w3.org/2000/svg}text")
+    }
     for axis in AXES.values():
         assert {axis.title.vi, *(state.vi for state in axis.states)} <= words
 
