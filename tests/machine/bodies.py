@@ -116,7 +116,7 @@ def _decision(d: Dossier, life: Life, chance: Random) -> Json:
     """Decide one indicator, most often one that still waits for it."""
     waiting = sorted(life.undecided(d))
     code = chance.choice(waiting if waiting and chance.random() < 0.6 else [*CODES, *CODES, "9.9"])
-    answers = {
+    answers: dict[str, Json] = {
         "1.1": {"choice": "half"},
         "1.2": {"figures": {"a": 1, "b": 4}},
         "1.3": {"figures": {"a": 2, "b": 4}},

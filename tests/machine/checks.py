@@ -101,7 +101,9 @@ class Kept:
         self._known[d.unit] = now
 
 
-def check_events(rows: list[Any], expected: list[Event], *, is_told: bool, now: datetime, request: str) -> None:
+def check_events(
+    rows: list[Any], expected: list[Event], *, is_told: bool, now: datetime, request: str
+) -> None:
     """Compare the audit rows of one turn: who did what, for whom, when, in which request, and who is told."""
     found = [(row["actor_name"], row["action"], row["acting_for"]) for row in rows]
     agree("audit", found, [(one.actor, one.action, one.acting_for) for one in expected])

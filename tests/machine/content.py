@@ -66,8 +66,7 @@ class Reading:
     def is_incomplete(self) -> bool:
         """Answer whether something keeps it from being handed in (ruling 11)."""
         lacking = any(
-            not self._is_answered(code)
-            or (self._earns_unproved(code) and not self.answers[code].get("note"))
+            not self._is_answered(code) or (self._earns_unproved(code) and not self.answers[code].get("note"))
             for code in DECLARED
         )
         contact = self.content["contacts"].get("leader") or {}

@@ -446,4 +446,3 @@ def scope_units(unit: str, *, is_strict: bool) -> tuple[str, list[str]]:
     if unit == DEPARTMENT:
         return PROVINCE, [DEPARTMENT]
     return (PROVINCE if is_strict else DISTRICT), [one for one in UNITS if one != DEPARTMENT]
-

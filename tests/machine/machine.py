@@ -2,14 +2,15 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from random import Random
 from typing import Any, ClassVar
 from uuid import UUID
 
 import httpx
-from hypothesis import note
+from hypothesis import note, seed, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from tests.conftest import START
 from tests.machine import bodies, requests
@@ -32,7 +33,7 @@ STEPS = {
     "repeat": 4,
 }
 WEIGHTS = {"edit": 3, "submit": 3, "claim": 2, "return": 3, "pass": 2, "adjust": 3, "answer": 5, "reply": 2}
-REVIEWERS = {unit: "huyen-964.reviewer" for unit in UNITS[:-1]} | {UNITS[-1]: "reviewer2"}
+REVIEWERS = dict.fromkeys(UNITS[:-1], "huyen-964.reviewer") | {UNITS[-1]: "reviewer2"}
 FINER = {"not_opened", "wrong_state", "entry_closed"}  # depend on what is sent, not only on who sends it when
 Outcome = Effect | Refused
 
@@ -89,10 +90,14 @@ class ReviewChain(RuleBasedStateMachine):
         for d in self.life.dossiers.values():
             for who in PEOPLE.values():
                 for turn in requests.PLAYED:
-                    if self.life.denial(d, who, turn) is None:
+                    if self.life.denial(d, who, turn) is None and self._has_object(turn, d):
                         open_to.setdefault(turn, []).append((d.unit, who.name))
         turn = chance.choice([turn for turn in sorted(open_to) for _ in range(WEIGHTS.get(turn, 1))])
         self._say(turn, *chance.choice(open_to[turn]), chance)
+
+    @staticmethod
+    def _has_object(turn: str, d: Dossier) -> bool:
+        return bool({"answer": d.asked, "reply": d.decisions}.get(turn, True))
 
     def _try_a_turn(self, chance: Random) -> None:
         """Anybody tries anything, most often what his role does at all."""
@@ -234,9 +239,7 @@ class ReviewChain(RuleBasedStateMachine):
 
     # --- what came of it --------------------------------------------------------------------------------
 
-    def _judge(
-        self, turn: str, d: Dossier, before: str, answer: httpx.Response, expected: Outcome
-    ) -> None:
+    def _judge(self, turn: str, d: Dossier, before: str, answer: httpx.Response, expected: Outcome) -> None:
         """Compare an answer with the model's; nothing may have been written where it is a refusal."""
         problem = answer.json() if answer.status_code >= 400 else {}
         if isinstance(expected, Refused):
@@ -245,7 +248,9 @@ class ReviewChain(RuleBasedStateMachine):
             self._require_written(set())
             self.tally.count(turn, before, expected.reason or expected.code)
         else:
-            assert answer.is_success, f"{turn} of {d.unit}: the model takes it, the service says {answer.text}"
+            assert answer.is_success, (
+                f"{turn} of {d.unit}: the model takes it, the service says {answer.text}"
+            )
             self.tally.count(turn, before, "done")
 
     def _agrees_with_what_was_said(
@@ -256,7 +261,9 @@ class ReviewChain(RuleBasedStateMachine):
             agree(f"{turn}: said to be allowed", said[turn], None)
         elif answer.json()["code"] == "action_not_allowed":
             why = answer.json()["reason_code"]
-            assert said[turn] == why or (said[turn] is None and why in FINER), f"{said[turn]} was said, {why} came"
+            assert said[turn] == why or (said[turn] is None and why in FINER), (
+                f"{said[turn]} was said, {why} came"
+            )
 
     def _acknowledged(self, turn: str, d: Dossier, answer: httpx.Response, effect: Effect) -> None:
         """Check the answer, the tables and the audit trail after a change; a new version belongs to each, and only."""
@@ -302,7 +309,9 @@ class ReviewChain(RuleBasedStateMachine):
         """Compare all audit rows of each dossier with what was acknowledged, in order."""
         rows = self.world.events_after(self.world.last_event)
         for unit, d in self.life.dossiers.items():
-            found = [(one["actor_name"], one["action"]) for one in rows if one["object_id"] == self.world.ids[unit]]
+            found = [
+                (one["actor_name"], one["action"]) for one in rows if one["object_id"] == self.world.ids[unit]
+            ]
             agree(f"{unit}: audit trail", found, [(one.actor, one.action) for one in d.log])
 
     def _compare_tables(self) -> None:
@@ -319,3 +328,20 @@ class ReviewChain(RuleBasedStateMachine):
         written = {name for name in now if now[name] != self.marks[name]}
         self.marks = now
         assert tables <= written <= tables | maybe, f"written: {sorted(written)}, expected: {sorted(tables)}"
+
+
+def play(
+    world: World,
+    tally: Tally,
+    how: settings,
+    machine: type[ReviewChain] = ReviewChain,
+    number: int | None = None,
+) -> None:
+    """Play lives in a world; `number` seeds them.
+
+    Raises: AssertionError where the service and the model differ.
+    """
+    lives = partial(machine, world, tally)
+    if number is not None:
+        lives = seed(number)(lives)
+    run_state_machine_as_test(lives, settings=how)  # type: ignore[arg-type]  takes whatever makes a machine
