@@ -4,16 +4,14 @@ import argparse
 import asyncio
 import random
 import tempfile
-from functools import partial
 from pathlib import Path
 
-from hypothesis import HealthCheck, Phase, seed, settings
-from hypothesis.stateful import run_state_machine_as_test
+from hypothesis import HealthCheck, Phase, settings
 
 from app.core.embedded import EmbeddedPostgres
 from app.core.migrate import upgrade
 from tests.conftest import _fill
-from tests.machine.machine import ReviewChain
+from tests.machine.machine import play
 from tests.machine.tally import Tally
 from tests.machine.world import POLICIES, World, quiet
 
@@ -37,18 +35,20 @@ def main() -> None:
         suppress_health_check=list(HealthCheck),
     )
     print(f"--seed {chosen.seed}", flush=True)
-    with quiet(), tempfile.TemporaryDirectory() as folder:
-        with EmbeddedPostgres(Path(folder) / "pg", fast=True) as server:
-            upgrade(server.url)
-            asyncio.run(_fill(server.url))
-            for policy in chosen.policy or POLICIES:
-                world, tally = World(server.url, Path(folder), policy), Tally()
-                try:
-                    play = seed(chosen.seed)(partial(ReviewChain, world, tally))
-                    run_state_machine_as_test(play, settings=how)
-                finally:
-                    tally.show(policy)
-                    world.close()
+    with (
+        quiet(),
+        tempfile.TemporaryDirectory() as folder,
+        EmbeddedPostgres(Path(folder) / "pg", fast=True) as server,
+    ):
+        upgrade(server.url)
+        asyncio.run(_fill(server.url))
+        for policy in chosen.policy or POLICIES:
+            world, tally = World(server.url, Path(folder), policy), Tally()
+            try:
+                play(world, tally, how, number=chosen.seed)
+            finally:
+                tally.show(policy)
+                world.close()
 
 
 if __name__ == "__main__":

@@ -1,9 +1,8 @@
-"""What is said with each turn: mostly sensible, sometimes not."""
+"""What is said with each turn: mostly sensible, sometimes not. Everything is chosen by the Random that is given."""
 
 from datetime import timedelta
+from random import Random
 from typing import Any
-
-from hypothesis import strategies as st
 
 from tests.machine.calendar import day_of
 from tests.machine.content import CODES, DECLARED, MANUAL, PERSON, Json
@@ -12,140 +11,126 @@ from tests.machine.life import Dossier, Life
 REASON, NOTE = "Theo hồ sơ kiểm chứng", "Tài liệu lưu tại bộ phận văn thư"
 NOBODYS = "01a200ed-6325-762a-8d8d-25dc3465d7ad"
 CLAIM = {"not_applicable": True, "reason": "Năm nay không phát sinh"}
+WRONG = ({"9.9": {"choice": "full"}}, {"1.3": {"figures": {"a": 1, "b": 2}}})
+ELSEWHERE: tuple[Json, ...] = (
+    {"general_information": {"1.1": "Phường 1"}},
+    {"general_information": {"1.1": None}},
+    {"contacts": {"leader": PERSON | {"phone": ""}}},
+)
 
 
-def complete(d: Dossier) -> Json:
-    """Return everything a dossier needs to be handed in, and to pass without a word."""
-    proved = {"evidence": [d.documents[0]]}
+def complete(d: Dossier, *, is_proved: bool = True) -> Json:
+    """Return everything a dossier needs to be handed in; unproved, its notes explain."""
+    beside: Json = {"evidence": [d.documents[0]]} if is_proved else {"note": NOTE}
     answers = {
-        "1.1": {"choice": "full"} | proved,
-        "1.2": {"figures": {"a": 3, "b": 4}} | proved,
-        "2.1": {"note": NOTE} | proved,
-        "2.2": {"choice": "half"} | proved,
+        "1.1": {"choice": "full"} | beside,
+        "1.2": {"figures": {"a": 3, "b": 4}} | beside,
+        "2.1": {"note": NOTE} | beside,
+        "2.2": {"choice": "half"} | beside,
     }
     return {"general_information": {"1.1": "Phường 9"}, "contacts": {"leader": PERSON}, "answers": answers}
 
 
-def body(turn: str, d: Dossier, life: Life) -> st.SearchStrategy[Any]:
-    """Give what may be said with a turn."""
-    made = {
-        "edit": _patch,
-        "submit": _note,
-        "pass": _note,
-        "return": _asking,
-        "ask_for_more": _asking,
-        "answer": _answer,
-        "adjust": _decision,
-        "reply": lambda d, life: st.fixed_dictionaries({"to": _one_of([one.id for one in d.decisions])}),
-        "reopen_entry": _reopening,
-    }.get(turn)
-    return made(d, life) if made else st.none()
+def body(turn: str, d: Dossier, life: Life, chance: Random) -> Any:
+    """Return what is said with a turn."""
+    match turn:
+        case "edit":
+            return _patch(d, life, chance)
+        case "submit" | "pass":
+            return chance.choice([NOTE, NOTE, None])
+        case "return" | "ask_for_more":
+            return _asking(life, chance)
+        case "answer":
+            return _answer(d, chance)
+        case "adjust":
+            return _decision(d, life, chance)
+        case "reply":
+            return {"to": _one_of([one.id for one in d.decisions], chance)}
+        case "reopen_entry":
+            codes = chance.choice([["1.2"], ["1.2"], ["1.1", "2.2"], None, None, ["1.2", "9.9"]])
+            return {"days": chance.choice([1, 2, 4, 30]), "indicators": codes}
+    return None
 
 
-def _one_of(ids: list[str]) -> st.SearchStrategy[str]:
-    return st.sampled_from([*reversed(ids), NOBODYS])
+def _one_of(ids: list[str], chance: Random) -> str:
+    return chance.choice(ids) if ids and chance.random() < 0.9 else NOBODYS
 
 
-def _note(d: Dossier, life: Life) -> st.SearchStrategy[Any]:
-    return st.sampled_from([NOTE, None])
+def _patch(d: Dossier, life: Life, chance: Random) -> Json:
+    """Change an answer or two, what is open where only some indicators are; or everything, or what cannot be."""
+    which = chance.random()
+    if which < 0.2:
+        return complete(d, is_proved=chance.random() < 0.6)
+    if which < 0.3:
+        return chance.choice(ELSEWHERE)
+    if which < 0.35:
+        return {"answers": chance.choice(WRONG)}
+    opened = life.entry(d)[2]
+    codes = [code for code in DECLARED if opened is None or code in opened or chance.random() < 0.1]
+    chosen = chance.sample(codes or DECLARED, min(len(codes) or 1, chance.choice([1, 1, 2])))
+    return {"answers": {code: _answered(code, d, chance) for code in chosen}}
 
 
-def _patch(d: Dossier, life: Life) -> st.SearchStrategy[Json]:
-    answers = st.dictionaries(st.sampled_from(DECLARED), st.just(None), min_size=1, max_size=2).flatmap(
-        lambda codes: st.fixed_dictionaries({code: _answered(code, d) for code in codes})
-    )
-    wrong = st.sampled_from([{"9.9": {"choice": "full"}}, {"1.3": {"figures": {"a": 1, "b": 2}}}])
-    return st.one_of(
-        answers.map(lambda given: {"answers": given}),
-        st.just(complete(d)),
-        answers.map(lambda given: {"answers": given}),
-        st.sampled_from(
-            [
-                {"general_information": {"1.1": "Phường 1"}},
-                {"general_information": {"1.1": None}},
-                {"contacts": {"leader": PERSON | {"phone": ""}}},
-            ]
-        ),
-        wrong.map(lambda given: {"answers": given}),
-    )
+def _answered(code: str, d: Dossier, chance: Random) -> Json | None:
+    which = chance.random()
+    if which < 0.1:
+        return None
+    if which < 0.2:
+        return CLAIM
+    beside: Json = {}
+    if chance.random() < 0.5:
+        beside["note"] = NOTE
+    if chance.random() < 0.5:
+        beside["evidence"] = chance.sample(d.documents, chance.choice([1, 2]))
+    if which < 0.25 or code == MANUAL:
+        return beside or None
+    if code == "1.2":
+        a, b = chance.choice([(0, 0), (0, 5), (3, 4), (4, 4), (5, 4)])
+        return {"figures": {"a": a, "b": b}} | beside
+    return {"choice": chance.choice(["full", "half", "none"])} | beside
 
 
-def _answered(code: str, d: Dossier) -> st.SearchStrategy[Any]:
-    beside = st.fixed_dictionaries(
-        {},
-        optional={
-            "note": st.just(NOTE),
-            "evidence": st.lists(st.sampled_from(d.documents), min_size=1, max_size=2, unique=True),
-        },
-    )
-    if code == MANUAL:
-        said: st.SearchStrategy[Json] = st.just({"note": NOTE})
-    elif code == "1.2":
-        pairs = st.sampled_from([(0, 0), (0, 5), (3, 4), (4, 4), (5, 4)])
-        said = pairs.map(lambda pair: {"figures": {"a": pair[0], "b": pair[1]}})
-    else:
-        said = st.sampled_from(["full", "half", "none"]).map(lambda choice: {"choice": choice})
-    full = st.builds(lambda what, more: what | more, said, beside)
-    return st.one_of(full, full, beside.map(lambda more: more or None), st.just(CLAIM))
+def _asking(life: Life, chance: Random) -> Json:
+    codes = [*CODES, *CODES, None, None] + (["9.9"] if chance.random() < 0.2 else [])
+    items = [
+        {"indicator": code, "kind": "explain", "text": "Đề nghị giải trình"}
+        for code in chance.sample(codes, chance.choice([1, 1, 2]))
+    ]
+    days = chance.choice([0, 1, 3, 3, 10, 10, 40, -1])
+    return {"due_on": day_of(life.now) + timedelta(days), "items": items}
 
 
-def _asking(d: Dossier, life: Life) -> st.SearchStrategy[Json]:
-    item = st.sampled_from([*CODES, None, *CODES, "9.9"])
-    return st.fixed_dictionaries(
-        {
-            "due_on": st.sampled_from([0, 1, 3, 10, 40, -1]).map(
-                lambda days: day_of(life.now) + timedelta(days)
-            ),
-            "items": st.lists(
-                item.map(lambda code: {"indicator": code, "kind": "explain", "text": "Đề nghị giải trình"}),
-                min_size=1,
-                max_size=2,
-            ),
-        }
-    )
+def _answer(d: Dossier, chance: Random) -> Json:
+    """Answer an item, most often one of the latest request that has no answer yet."""
+    waiting = [one.id for one in d.asked if one.open]
+    to = waiting[-1] if waiting and chance.random() < 0.7 else _one_of([one.id for one in d.asked], chance)
+    documents = [[], [d.documents[0]], [d.documents[1]], [*d.documents]]
+    return {
+        "to": to,
+        "item": chance.choice([0, 0, 0, 1, 1, 7]),
+        "evidence": [NOBODYS] if chance.random() < 0.1 else chance.choice(documents),
+    }
 
 
-def _answer(d: Dossier, life: Life) -> st.SearchStrategy[Json]:
-    documents = [[], [d.documents[0]], [d.documents[1]], [*d.documents], [NOBODYS]]
-    return st.fixed_dictionaries(
-        {
-            "to": _one_of([one.id for one in d.asked]),
-            "item": st.sampled_from([0, 1, 0, 7]),
-            "evidence": st.sampled_from(documents),
-        }
-    )
-
-
-def _decision(d: Dossier, life: Life) -> st.SearchStrategy[Json]:
+def _decision(d: Dossier, life: Life, chance: Random) -> Json:
     """Decide one indicator, most often one that still waits for it."""
-    codes = st.sampled_from([*sorted(life.undecided(d)), *CODES, "9.9"])
-    return codes.flatmap(lambda code: _decision_on(code, d))
-
-
-def _decision_on(code: str, d: Dossier) -> st.SearchStrategy[Json]:
-    answers = {
+    waiting = sorted(life.undecided(d))
+    code = chance.choice(waiting if waiting and chance.random() < 0.6 else [*CODES, *CODES, "9.9"])
+    answers: dict[str, Json] = {
         "1.1": {"choice": "half"},
         "1.2": {"figures": {"a": 1, "b": 4}},
         "1.3": {"figures": {"a": 2, "b": 4}},
         "2.2": {"choice": "none"},
     }
-    cited = d.content["answers"].get(code, {}).get("evidence", [])
+    held = d.content["answers"].get(code, {})
+    cited = held.get("evidence", [])
     kinds: list[Json] = [
-        {"kind": "points", "points": "5"},
-        {"kind": "points", "points": "10.5"},
+        {"kind": "points", "points": chance.choice(["5", "0", "10", "10.5"])},
         {"kind": "as_declared"},
-        {"kind": "not_applicable", "accepted": True},
-        {"kind": "not_applicable", "accepted": False},
-        {"kind": "evidence", "disallowed": cited[:1]},
-        {"kind": "evidence", "disallowed": [NOBODYS]},
+        {"kind": "evidence", "disallowed": chance.choice([cited[:1], cited, [], [NOBODYS]])},
     ]
+    if held.get("not_applicable") or chance.random() < 0.2:
+        kinds.append({"kind": "not_applicable", "accepted": chance.choice([True, False])})
     if code in answers:
         kinds.append({"kind": "answer"} | answers[code])
-    return st.sampled_from(kinds).map(lambda one: {"indicator": code, "reason": REASON} | one)
-
-
-def _reopening(d: Dossier, life: Life) -> st.SearchStrategy[Json]:
-    codes = [["1.2"], None, ["1.1", "2.2"], ["1.2", "9.9"]]
-    return st.fixed_dictionaries(
-        {"days": st.sampled_from([1, 2, 4, 30]), "indicators": st.sampled_from(codes)}
-    )
+    return {"indicator": code, "reason": REASON} | chance.choice(kinds)

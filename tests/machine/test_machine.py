@@ -1,26 +1,31 @@
-"""Random turns by everybody find no illegal state, no lost edit and no gap in the audit trail."""
+"""Random turns by everybody find no illegal state, no lost edit and no gap in the audit trail.
+
+A short play that is the same every time; `scripts/machine` plays for minutes, differently each time.
+"""
 
 from collections.abc import Iterator
-from functools import partial
-from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, Verbosity, settings
-from hypothesis.stateful import run_state_machine_as_test
+from hypothesis import HealthCheck, Phase, settings
 
 from app.core.embedded import EmbeddedPostgres
-from tests.machine.machine import ReviewChain
+from tests.machine.life import WITH_REVIEWER, Dossier, Effect, Life
+from tests.machine.machine import ReviewChain, play
+from tests.machine.people import Person
+from tests.machine.requests import PLAYED
 from tests.machine.tally import Tally
 from tests.machine.world import POLICIES, World, quiet
 
 STABLE = settings(
-    max_examples=12,
-    stateful_step_count=30,
+    max_examples=5,
+    stateful_step_count=100,
     derandomize=True,
     database=None,
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
+UNSHRUNK = settings(STABLE, max_examples=20, phases=[Phase.generate])
 
 
 @pytest.fixture(scope="module", params=POLICIES)
@@ -36,5 +41,51 @@ def world(
 
 def test_no_illegal_state_no_lost_edit_no_audit_gap(world: World) -> None:
     tally = Tally()
-    run_state_machine_as_test(partial(ReviewChain, world, tally), settings=STABLE)
+    play(world, tally, STABLE)
     tally.show(world.policy)
+    assert tally.turns > 250
+    assert len(tally.allowed() & {*PLAYED}) > len(PLAYED) / 2
+
+
+# --- the machine can fail -----------------------------------------------------------------------------------
+
+
+class RecallsAfterAClaim(Life):
+    """Believes that a unit may take back what its reviewer has claimed."""
+
+    def denial(self, d: Dossier, who: Person, turn: str) -> str | None:
+        why = super().denial(d, who, turn)
+        return None if turn == "recall" and why == "wrong_state" and d.state in WITH_REVIEWER else why
+
+
+class LosesEvidence(Life):
+    """Believes that documents sent with an answer change nothing."""
+
+    def _attach(self, d: Dossier, code: str | None, documents: list[str]) -> None:
+        return
+
+
+class OneSecondLonger(Life):
+    """Believes that the deadline itself is in time."""
+
+    def entry(self, d: Dossier) -> Any:
+        found = super().entry(d)
+        return ("in_time", d.due, None) if found[0] == "entry_closed" and self.now == d.due else found
+
+
+class ForgetsTheTrail(Life):
+    """Believes that a claim leaves no trace."""
+
+    def take(self, turn: str, who: Person, d: Dossier, body: Any = None) -> Effect:
+        effect = super().take(turn, who, d, body)
+        if turn == "claim":
+            effect.events, d.log = [], d.log[:-1]
+        return effect
+
+
+@pytest.mark.parametrize("life", [RecallsAfterAClaim, LosesEvidence, OneSecondLonger, ForgetsTheTrail])
+def test_a_model_that_differs_from_the_service_is_found_out(world: World, life: type[Life]) -> None:
+    tally, mistaken = Tally(), type("Mistaken", (ReviewChain,), {"life_of": life})
+    with pytest.raises(AssertionError):
+        play(world, tally, UNSHRUNK, mistaken)
+    print(f"{life.__name__}: found after {tally.turns} turns")

@@ -104,7 +104,7 @@ class World:
             async with await log_in(f"{unit}.reporter") as reporter:
                 self.documents[unit] = [await self._uploaded(reporter, unit, n) for n in range(DOCUMENTS)]
         self._connection = await self._database.engine.connect()
-        self._driver = (await self._connection.get_raw_connection()).driver_connection
+        self._driver: Any = (await self._connection.get_raw_connection()).driver_connection
         names = await self._driver.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
         self._marks = _MARKS(
             f"SELECT '{name}', count(*), sum(xmin::text::bigint) FROM \"{name}\"" for (name,) in sorted(names)
@@ -209,12 +209,12 @@ async def _begun(connection: AsyncConnection) -> Any:
 
 
 async def _open_year(admin: CheckedClient, policy: str) -> Json:
-    sets = {}
+    sets: dict[str, str] = {}
     for kind in ("commune", "department"):
         sets[kind] = f"may-{kind}"
-        body = json.dumps(SET | {"key": sets[kind], "unit_kind": kind}, default=str)
+        content = json.dumps(SET | {"key": sets[kind], "unit_kind": kind}, default=str).encode()
         headers = {"Content-Type": "application/yaml"}
-        made = await admin.post("/api/v1/index-sets?dry_run=false", content=body.encode(), headers=headers)
+        made = await admin.post("/api/v1/index-sets?dry_run=false", content=content, headers=headers)
         assert made.status_code == 201, made.text
         url = f"/api/v1/index-sets/{sets[kind]}/versions/1"
         etag = (await admin.get(url)).headers["etag"]
