@@ -155,7 +155,8 @@ async def readiness_to_pass(
     supplements = await supplements_of(session, submission, now)
     warnings = await warnings_of(session, submission, content, scores, for_reviewer=for_reviewer)
     unproven = contents.without_evidence(content["answers"], scores)
-    decided = {f"/answers/{code}" for code in decisions}
+    on_evidence = await queries.evidence_decisions(session, submission.id)
+    decided = {f"/answers/{code}" for code in (*decisions, *on_evidence)}
     readiness = Readiness(
         errors=[
             *undecided(index_set, content["answers"], decisions, figures),
@@ -200,9 +201,11 @@ async def _decide_lateness(
     session: AsyncSession, submission: Submission, late: Mapping[str, datetime], now: datetime
 ) -> None:
     """Write down what came too late to count, as a decision everybody sees; the reviewer's own, made since, holds."""
-    made = await queries.evidence_decisions(session, submission.id)
+    on_evidence = await queries.evidence_decisions(session, submission.id)
+    decisions = await queries.holding_adjustments(session, submission.id)
     for code, due_at in late.items():
-        if code in made and made[code].made_at >= due_at:
+        own = [one for one in (on_evidence.get(code), decisions.get(code)) if one is not None]
+        if any(one.made_at >= due_at and one.kind is not AdjustmentKind.AS_DECLARED for one in own):
             continue
         adjustment = Adjustment(
             submission_id=submission.id,

@@ -88,11 +88,9 @@ _INSERT_REVISION = insert_sql(
 async def keep_content(
     session: AsyncSession, submission: Submission, content: dict[str, Any], by: Actor, now: datetime
 ) -> None:
-    """Make this the present content of the dossier: a new revision."""
+    """Make this the present content of the dossier: a new revision; the action raises the version of the row."""
     submission.revision_id, submission.revision_number = new_id(), submission.revision_number + 1
     submission.content_hash = contents.content_hash(content)
-    submission.changed_at = now
-    submission.touch()
     await (await driver_of(session)).execute(
         _INSERT_REVISION,
         submission.revision_id,
@@ -134,6 +132,8 @@ async def save(
     if not changes:
         return present
     await keep_content(session, submission, new, by, now)
+    submission.changed_at = now
+    submission.touch()
     # Whoever has the dossier meanwhile is told that an indicator opened again was changed.
     tell = submission.state not in WITH_UNIT
     await record(session, by, "submission.save", submission, now, before=before, after=changes, tell=tell)

@@ -42,7 +42,10 @@ async def test_of_a_draft_that_was_never_handed_in_nothing_counts(
     await scene.filled()
     written = (await scene.read())["revision_number"]
     clock.now = datetime.fromisoformat(scene.period["submission_due_at"])
-    called = (await scene.done(scene.act(REVIEWER, "call-in", WHY))).json()
+    before = await scene.etag()
+    answer = await scene.done(scene.act(REVIEWER, "call-in", WHY))
+    assert answer.headers["etag"] == f'"{int(before[1:-1]) + 1}"'
+    called = answer.json()
     assert (called["state"], called["answers"], called["submitted_at"]) == ("under_review", {}, None)
     event = await last_event(session)
     assert (event.action, event.reason) == ("review.call_in", WHY["reason"])

@@ -1,18 +1,15 @@
 """The reviewer's turns: the queue, the claim, the return, the pass and the second look."""
 
-import asyncio
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any
 
 import pytest
-from fastapi import FastAPI
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.audit import AuditEvent
 from app.units.queries import unit_ids_by_key
-from tests.conftest import Clock, logged_in
+from tests.conftest import Clock
 from tests.scene import (
     NOTE,
     REVIEWER,
@@ -85,20 +82,6 @@ async def test_a_claim_tells_who_has_it(scene: Scene) -> None:
     assert (claimed.json()["state"], claimed.json()["claimed_by"]) == ("under_review", me["id"])
     again = await scene.act(REVIEWER, "claim")
     assert (again.status_code, again.json()["reason_code"]) == (409, "wrong_state")
-
-
-async def test_of_two_reviewers_who_claim_at_once_exactly_one_wins(own_app: FastAPI, clock: Clock) -> None:
-    scene = await Scene.opened(partial(logged_in, own_app, clock))
-    await scene.submitted("so-noi-vu", "camau-2023-so")
-    etag, rivals = await scene.etag("so-noi-vu"), ("reviewer", "reviewer2")
-    both = await asyncio.gather(*(scene.act(who, "claim", unit="so-noi-vu", etag=etag) for who in rivals))
-    assert sorted(one.status_code for one in both) == [200, 412]
-    winner = rivals[[one.status_code for one in both].index(200)]
-    me = (await (await scene.as_(winner)).get("/api/v1/me")).json()
-    assert (await scene.read("so-noi-vu"))["claimed_by"] == me["id"]
-    async with own_app.state.database.session() as session:
-        events = (await session.scalars(select(AuditEvent).where(AuditEvent.action == "review.claim"))).all()
-    assert [event.actor_name for event in events] == [winner]
 
 
 @pytest.mark.parametrize(
