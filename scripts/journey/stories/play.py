@@ -127,7 +127,11 @@ class Play:
         """Let the agency give the figures that units may not declare (ruling 20), of all units or of some."""
         chosen = units or self.world.units
         await reviewing.give_official_figures(self.world, chosen)
-        self.tells("so-tttt", "gives the figures of infected machines", f"{len(chosen)} units")
+        self.tells(
+            "so-tttt",
+            "gives the figures of infected machines",
+            f"of {len(chosen)} communes" if len(chosen) > 1 else chosen[0].name,
+        )
 
     async def passed(self, units: Iterable[UnitBook]) -> None:
         """Let reviewers claim and pass dossiers; what they see of each indicator is compared with the books."""
