@@ -179,6 +179,12 @@ class Scene:
         found: Json = (await self.read(unit, path="/review"))["clarifications"][0]
         return found
 
+    async def line(self, code: str, unit: str = UNIT) -> Json:
+        """Return what the unit sees of the review of one indicator."""
+        lines = (await self.read(unit, path="/review"))["lines"]
+        found: Json = next(one for one in lines if one["code"] == code)
+        return found
+
     async def answer(
         self, clarification: Json, item: int = 0, unit: str = UNIT, **given: Any
     ) -> httpx.Response:
@@ -199,7 +205,7 @@ class Scene:
             await self.done(self.save({"answers": answers}, unit))
         await self.answered(unit)
         approval = (await self.read(unit))["approval"]
-        if not approval["is_current"]:
+        if not (approval and approval["is_current"]):
             await self.done(self.act(f"{unit}.leader", "approve", unit=unit))
         await self.done(self.act(f"{unit}.reporter", "submit", unit=unit))
 
@@ -259,7 +265,7 @@ async def scene(as_user: LogIn) -> Scene:
 
 
 BRVT: Json = {
-    "year": 2022,
+    "year": 2024,
     "policy": "brvt-2022",
     "submit_until": "2024-01-05",
     "sets": {"commune": "camau-2023-xa"},

@@ -101,7 +101,8 @@ CONDITION_TEXT: dict[Condition, Words] = {
 class Transition(Generic[S]):
     """From these states to those, by people of `by` who hold the permission; None: there is nothing yet.
 
-    `supersedes`: the states in which earlier versions of the scope are superseded by it.
+    `otherwise` is where a decision leads that goes the other way; `supersedes` are the states in which earlier versions
+    of the scope are superseded by it.
     """
 
     moves: Mapping[S | None, S]
@@ -110,6 +111,7 @@ class Transition(Generic[S]):
     title: Words
     follows: Words
     needs: tuple[Condition, ...] = ()
+    otherwise: S | None = None
     supersedes: frozenset[R] = frozenset()
 
 
@@ -126,7 +128,7 @@ TRANSITIONS: dict[Action, Transition[R]] = {
             "A new version is kept for ever; only those above the units see it",
         ),
         (_C.REVIEWED, _C.CHANGED),
-        frozenset({R.PROVISIONAL}),
+        supersedes=frozenset({R.PROVISIONAL}),
     ),
     Action.ANNOUNCE: Transition(
         {R.PROVISIONAL: R.ANNOUNCED},
@@ -138,7 +140,7 @@ TRANSITIONS: dict[Action, Transition[R]] = {
             "The units of the scope see the result; the time for appeals begins",
         ),
         (_C.NEWEST,),
-        frozenset({R.ANNOUNCED}),
+        supersedes=frozenset({R.ANNOUNCED}),
     ),
     Action.PUBLISH: Transition(
         {R.PROVISIONAL: R.PUBLISHED, R.ANNOUNCED: R.PUBLISHED},
@@ -150,7 +152,7 @@ TRANSITIONS: dict[Action, Transition[R]] = {
             "Everybody may read it; it is reported to the units above",
         ),
         (_C.NEWEST, _C.REVIEWED, _C.UP_TO_DATE, _C.NO_OPEN_APPEALS, _C.APPEALS_OVER),
-        frozenset({R.ANNOUNCED, R.PUBLISHED}),
+        supersedes=frozenset({R.ANNOUNCED, R.PUBLISHED}),
     ),
     Action.WITHDRAW: Transition(
         {R.ANNOUNCED: R.WITHDRAWN, R.PUBLISHED: R.WITHDRAWN},
@@ -177,7 +179,7 @@ APPEAL_TRANSITIONS: dict[AppealAction, Transition[A]] = {
         (_C.RESULT_HOLDS, _C.IN_TIME),
     ),
     AppealAction.DECIDE: Transition(
-        {A.LODGED: A.ACCEPTED},  # or A.REFUSED, as decided
+        {A.LODGED: A.ACCEPTED},
         By.FINALIZER,
         P.RESULT_FINALIZE,
         ("Giải quyết đề nghị phúc tra", "Decide an appeal"),
@@ -186,6 +188,7 @@ APPEAL_TRANSITIONS: dict[AppealAction, Transition[A]] = {
             "Accepted with a decision that counts in the next version of the result, or refused with a reason",
         ),
         (_C.NOT_OWN_UNIT,),
+        otherwise=A.REFUSED,
     ),
     AppealAction.WITHDRAW: Transition(
         {A.LODGED: A.WITHDRAWN},

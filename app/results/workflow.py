@@ -5,6 +5,7 @@ from typing import Any
 
 from app.accounts.permissions import ROLE_PERMISSIONS, Permission
 from app.results import rules as results
+from app.results.models import ResultState
 from app.results.workflow_schemas import AxisOut, MoveOut, SaidOut, TransitionOut, WorkflowOut
 from app.submissions import rules as dossiers
 
@@ -83,7 +84,7 @@ def _transitions(table: Mapping[Any, Any], by: Texts, conditions: Texts) -> list
     return [
         TransitionOut(
             action=said(action, row.title),
-            moves=[MoveOut(before=before, after=after) for before, after in row.moves.items()],
+            moves=_moves(row),
             by=said(row.by, by[row.by]),
             permission=row.permission,
             roles=_roles(row.permission),
@@ -92,6 +93,15 @@ def _transitions(table: Mapping[Any, Any], by: Texts, conditions: Texts) -> list
         )
         for action, row in table.items()
     ]
+
+
+def _moves(row: Any) -> list[MoveOut]:
+    """Return where an action leads: what it is done with, and the earlier results that it supersedes."""
+    ends = [*row.moves.items()]
+    if getattr(row, "otherwise", None) is not None:
+        ends += [(before, row.otherwise) for before in row.moves]
+    ends += [(state, ResultState.SUPERSEDED) for state in sorted(getattr(row, "supersedes", ()))]
+    return [MoveOut(before=before, after=after) for before, after in ends]
 
 
 def _roles(permission: Permission) -> list[str]:

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 
 from app.results.workflow_schemas import AxisOut, WorkflowOut
 
-BOX, GAP, HEIGHT = 150, 90, 40
+BOX, GAP, HEIGHT = 210, 60, 40
 LEVEL = 34  # between two arcs, and from the boxes to the first
-_LABEL_WIDTH = 24  # characters of a line
 
 
 def picture(workflow: WorkflowOut) -> str:

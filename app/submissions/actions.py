@@ -320,8 +320,10 @@ async def reopen_entry(
         submission.entry_due_at = max(submission.entry_due_at, until_at)
         submission.reopened = submission.reopened or {}
     else:
-        given = dict.fromkeys(body.indicators, until_at.isoformat())
-        submission.reopened = (submission.reopened or {}) | given
+        # It gives time, it never takes any: of two reopenings of an indicator the longer one holds. Instants in UTC
+        # are ordered as their text is.
+        held, until = submission.reopened or {}, until_at.isoformat()
+        submission.reopened = held | {code: max(until, held.get(code, "")) for code in body.indicators}
     submission.changed_at = now
     submission.touch()
     reopening = Reopening(

@@ -1,6 +1,6 @@
 """Every action in every situation by everybody, on the real database: what is promised is what happens."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -154,7 +154,7 @@ class Situation:
 async def brought(scene: Scene, clock: Clock, situation: str) -> Situation:
     """Bring the dossier into a situation."""
     state, _, more = situation.partition(", ")
-    turns: list[Callable[[Scene], Awaitable[None]]] = {
+    turns: Sequence[Callable[[Scene], Awaitable[None]]] = {
         "draft": [_asked, _recalled],
         "submitted": [_asked],
         "under_review": [_asked, _decided],

@@ -126,7 +126,7 @@ def expected(action: Action, at: Standing, *, late: bool, reopened: bool, holds_
     why_shut = D.ENTRY_CLOSED if returned else D.HANDED_IN
     others = None if at.is_claimant else D.CLAIMED_BY_ANOTHER
     my_groups = None if at.groups else D.NOT_YOUR_GROUP
-    reasons = {
+    reasons: dict[Action, list[Denial | bool | None]] = {
         A.EDIT: [shut and why_shut],
         A.APPROVE: [returned and shut and why_shut, at.is_approved and D.APPROVED_ALREADY],
         A.SUBMIT: [shut and why_shut, not at.is_answered and D.ITEMS_OPEN],
@@ -138,7 +138,7 @@ def expected(action: Action, at: Standing, *, late: bool, reopened: bool, holds_
         A.ADJUST: [others if at.groups is None else my_groups],
         A.CHECK_GROUP: [D.NO_COUNCIL if at.groups is None else my_groups],
     }
-    return next((why for why in reasons.get(action, []) if why), None)
+    return next((why for why in reasons.get(action, []) if isinstance(why, Denial)), None)
 
 
 @pytest.mark.parametrize(("state", "action"), list(product(S, Action)))

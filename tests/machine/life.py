@@ -1,0 +1,448 @@
+"""The review chain as the documents tell it, in plain Python: what each turn leads to, and why it is refused.
+
+Written from the issue, the rulings and the domain's conventions. It knows nothing of the service's own rules.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from fractions import Fraction
+from typing import Any
+
+from tests.machine.calendar import end_of, end_of_term
+from tests.machine.content import (
+    CODES,
+    EMPTY,
+    MANUAL,
+    OWED,
+    Json,
+    Reading,
+    is_faulty,
+    merged,
+    value,
+)
+from tests.machine.people import DEPARTMENT, DISTRICT, PROVINCE, UNITS, Person, above
+
+WITH_UNIT = frozenset({"draft", "returned"})
+WITH_REVIEWER = frozenset({"submitted", "resubmitted", "under_review"})
+MAX_POINTS = 10
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Who takes it (the unit, the unit that reviews it, or any unit above), with which power, in which states."""
+
+    by: str
+    power: str
+    states: frozenset[str]
+
+
+TURNS = {
+    "edit": Turn("unit", "edit", WITH_UNIT | WITH_REVIEWER),
+    "approve": Turn("unit", "approve", WITH_UNIT | WITH_REVIEWER),
+    "submit": Turn("unit", "submit", WITH_UNIT),
+    "recall": Turn("unit", "submit", WITH_REVIEWER - {"under_review"}),
+    "answer": Turn("unit", "edit", WITH_REVIEWER | {"returned", "passed"}),
+    "reply": Turn("unit", "edit", WITH_REVIEWER | {"returned", "passed"}),
+    "claim": Turn("reviewer", "review", WITH_REVIEWER - {"under_review"}),
+    "call_in": Turn("reviewer", "review", WITH_UNIT),
+    "take_over": Turn("reviewer", "review", frozenset({"under_review"})),
+    "return": Turn("reviewer", "review", frozenset({"under_review"})),
+    "adjust": Turn("reviewer", "review", frozenset({"under_review"})),
+    "check_group": Turn("reviewer", "review", frozenset({"under_review"})),
+    "pass": Turn("reviewer", "review", frozenset({"under_review"})),
+    "reopen_review": Turn("reviewer", "review", frozenset({"passed"})),
+    "reopen_entry": Turn("above", "review", WITH_UNIT | WITH_REVIEWER),
+    "ask_for_more": Turn("above", "review", WITH_REVIEWER | {"passed"}),
+}
+ACTED = {  # what the audit trail calls them
+    **{turn: f"submission.{turn}" for turn in ("approve", "submit", "recall", "reopen_entry")},
+    **{turn: f"review.{turn}" for turn in ("claim", "call_in", "take_over", "return", "adjust", "answer")},
+    **{turn: f"review.{turn}" for turn in ("reply", "pass")},
+    "edit": "submission.save",
+    "reopen_review": "review.reopen",
+    "ask_for_more": "review.ask",
+}
+
+
+class Refused(Exception):
+    """The service must answer this and change nothing."""
+
+    def __init__(self, status: int, code: str, reason: str | None = None) -> None:
+        super().__init__(status, code, reason)
+        self.status, self.code, self.reason = status, code, reason
+
+
+def denied(reason: str) -> Refused:
+    """Return the refusal of a turn by the state of things."""
+    return Refused(409, "action_not_allowed", reason)
+
+
+@dataclass
+class Asked:
+    """What a unit was asked: the items' indicators, until when, and which of them have an answer (late or not)."""
+
+    kind: str
+    due: datetime
+    items: list[str | None]
+    answered: dict[int, bool] = field(default_factory=dict)
+    id: str = ""
+
+    @property
+    def open(self) -> set[int]:
+        """Return the places of the items without an answer."""
+        return set(range(len(self.items))) - self.answered.keys()
+
+
+@dataclass
+class Decision:
+    """A decision on one indicator: the request's body, and what was declared then."""
+
+    body: Json
+    declared: Json | None
+    made_at: datetime
+    id: str = ""
+
+
+@dataclass(frozen=True)
+class Event:
+    """A row the audit trail must have."""
+
+    actor: str
+    action: str
+    acting_for: str | None
+    before: str
+    after: str
+
+
+@dataclass
+class Effect:
+    """What an acknowledged turn does: audit rows in order, whether others are told, what came into being."""
+
+    events: list[Event] = field(default_factory=list)
+    is_told: bool = True
+    made: Any = None
+
+
+@dataclass
+class Dossier:
+    """A unit's dossier: every content it ever had, in order; numbers count from 1."""
+
+    unit: str
+    due: datetime
+    documents: tuple[str, ...] = ()
+    state: str = "draft"
+    contents: list[Json] = field(default_factory=lambda: [EMPTY])
+    approved: int | None = None
+    submitted: int | None = None
+    claimed: str | None = None
+    reopened: dict[str, datetime] = field(default_factory=dict)
+    asked: list[Asked] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
+    passed_at: datetime | None = None
+    figures: Json | None = None  # what the agency has given
+    log: list[Event] = field(default_factory=list)
+
+    @property
+    def content(self) -> Json:
+        """Return the present content."""
+        return self.contents[-1]
+
+    @property
+    def is_approved(self) -> bool:
+        """Answer whether the leader approved exactly this content."""
+        return self.approved is not None and self.contents[self.approved - 1] == self.content
+
+    @property
+    def last_return(self) -> Asked | None:
+        """Return why it was returned last."""
+        return next((one for one in reversed(self.asked) if one.kind == "return"), None)
+
+    @property
+    def open_items(self) -> int:
+        """Count the items of the last return that keep it from being handed in again."""
+        last = self.last_return
+        return len(last.open) if last and self.state == "returned" else 0
+
+    def held(self, code: str, *, evidence: bool = False) -> Decision | None:
+        """Return the decision that holds for an indicator, those on evidence apart."""
+        of_kind = [one for one in self.decisions if (one.body["kind"] == "evidence") is evidence]
+        return next((one for one in reversed(of_kind) if one.body["indicator"] == code), None)
+
+
+class Life:
+    """All dossiers of a year under a policy: `is_strict` counts late or missing evidence as nothing (BR-VT)."""
+
+    def __init__(self, due: datetime, now: datetime, *, is_strict: bool, rolls: bool) -> None:
+        self.now, self.is_strict, self.rolls = now, is_strict, rolls
+        self.dossiers = {unit: Dossier(unit, due) for unit in UNITS}
+
+    # --- may one? ---
+
+    def entry(self, d: Dossier) -> tuple[str, datetime | None, set[str] | None]:
+        """Return why entry is open or closed, until when, and for which indicators (None: all)."""
+        if d.state == "passed":
+            return "passed", None, None
+        if d.state in WITH_UNIT and self.now < d.due:
+            return "in_time", d.due, None
+        still = {code: until for code, until in d.reopened.items() if self.now < until}
+        if still:
+            return "reopened", max(still.values()), set(still)
+        return ("entry_closed" if d.state in WITH_UNIT else "handed_in"), None, None
+
+    def acting_for(self, d: Dossier, who: Person, turn: str) -> str | None:
+        """Return the unit for which somebody takes a turn, the nearest one."""
+        t, chain = TURNS[turn], above(d.unit)
+        units = {"unit": [d.unit], "reviewer": chain[:1], "above": chain}[t.by]
+        return next((unit for unit in units if who.has(t.power, unit)), None)
+
+    def denial(self, d: Dossier, who: Person, turn: str) -> str | None:
+        """Return why somebody may not take a turn now."""
+        t = TURNS[turn]
+        if self.acting_for(d, who, turn) is None:
+            return "not_your_role"
+        if t.by != "unit" and who.home == d.unit:
+            return "own_unit"
+        if d.state not in t.states:
+            return "passed" if d.state == "passed" else "wrong_state"
+        reason, until, _ = self.entry(d)
+        return getattr(self, f"_{turn}_denied", lambda *_: None)(d, who, None if until else reason)
+
+    def _edit_denied(self, d: Dossier, who: Person, closed: str | None) -> str | None:
+        return closed
+
+    def _approve_denied(self, d: Dossier, who: Person, closed: str | None) -> str | None:
+        if d.state in WITH_UNIT and closed:
+            return closed
+        return "approved_already" if d.is_approved else None
+
+    def _submit_denied(self, d: Dossier, who: Person, closed: str | None) -> str | None:
+        return closed or ("items_open" if d.open_items else None)
+
+    def _recall_denied(self, d: Dossier, who: Person, closed: str | None) -> str | None:
+        return None if self.now < d.due else "entry_closed"
+
+    def _call_in_denied(self, d: Dossier, who: Person, closed: str | None) -> str | None:
+        return None if closed else "not_late"
+
+    def _take_over_denied(self, d: Dossier, who: Person, closed: str | None) -> str | None:
+        return "claimed_by_you" if d.claimed == who.name else None
+
+    def _claimant_only(self, d: Dossier, who: Person, closed: str | None) -> str | None:
+        return None if d.claimed == who.name else "claimed_by_another"
+
+    _return_denied = _adjust_denied = _pass_denied = _claimant_only
+
+    def _check_group_denied(self, d: Dossier, who: Person, closed: str | None) -> str | None:
+        return "no_council"  # nobody sits in a council here
+
+    # --- taking turns ---
+
+    def take(self, turn: str, who: Person, d: Dossier, body: Any = None) -> Effect:
+        """Take a turn.
+
+        Raises: Refused with what the service must answer; then nothing has changed.
+        """
+        if not who.has(TURNS[turn].power):
+            raise Refused(403, "not_permitted")
+        if not who.sees(d.unit):
+            raise Refused(404, "submission_not_found")
+        self._require_there(d, turn, body)
+        if why := self.denial(d, who, turn):
+            raise denied(why)
+        before, effect = d.state, Effect()
+        made = getattr(self, f"_{turn}")(d, who, body, effect)
+        if made is not False:  # False: there was nothing to change
+            effect.made = made
+            by = self.acting_for(d, who, turn)
+            effect.events.append(Event(who.name, ACTED[turn], by, before, d.state))
+        d.log += effect.events
+        return effect
+
+    def _require_there(self, d: Dossier, turn: str, body: Any) -> None:
+        if turn == "answer" and all(one.id != body["to"] for one in d.asked):
+            raise Refused(404, "clarification_not_found")
+        if turn == "reply" and all(one.id != body["to"] for one in d.decisions):
+            raise Refused(404, "adjustment_not_found")
+
+    def _edit(self, d: Dossier, who: Person, patch: Json, effect: Effect) -> bool | None:
+        opened = self.entry(d)[2]
+        named = set(patch.get("answers") or {}) | (set(patch) - {"answers"})
+        if opened is not None and not named <= opened:
+            raise denied("not_opened")
+        if is_faulty(patch):
+            raise Refused(422, "invalid_request")
+        new = merged(d.content, patch)
+        if new == d.content:
+            return False
+        d.contents.append(new)
+        effect.is_told = d.state not in WITH_UNIT
+        return None
+
+    def _approve(self, d: Dossier, who: Person, body: Any, effect: Effect) -> None:
+        d.approved = len(d.contents)
+
+    def _reading(self, d: Dossier) -> Reading:
+        return Reading(d.content, proof_counts=self.is_strict)
+
+    def _submit(self, d: Dossier, who: Person, note: str | None, effect: Effect) -> None:
+        found = self._reading(d)
+        if found.is_incomplete:
+            raise Refused(409, "submission_incomplete")
+        if found.unexplained() and not note:
+            raise Refused(409, "note_missing")
+        if not d.is_approved:
+            raise Refused(409, "approval_missing")
+        d.state = "submitted" if d.state == "draft" else "resubmitted"
+        d.submitted = len(d.contents)
+
+    def _recall(self, d: Dossier, who: Person, body: Any, effect: Effect) -> None:
+        d.state = "draft" if d.state == "submitted" else "returned"
+
+    def _claim(self, d: Dossier, who: Person, body: Any, effect: Effect) -> None:
+        d.state, d.claimed = "under_review", who.name
+
+    def _take_over(self, d: Dossier, who: Person, body: Any, effect: Effect) -> None:
+        d.claimed = who.name
+
+    def _call_in(self, d: Dossier, who: Person, body: Any, effect: Effect) -> None:
+        """What was handed in last counts, and nothing where nothing was."""
+        last = EMPTY if d.submitted is None else d.contents[d.submitted - 1]
+        if last != d.content:
+            d.contents.append(last)
+        d.state, d.claimed, d.submitted = "under_review", who.name, len(d.contents)
+
+    def _asked(self, d: Dossier, kind: str, body: Json) -> Asked:
+        items = [item["indicator"] for item in body["items"]]
+        due = end_of(body["due_on"])
+        if due <= self.now or any(code is not None and code not in CODES for code in items):
+            raise Refused(422, "invalid_request")
+        d.asked.append(Asked(kind, due, items))
+        return d.asked[-1]
+
+    def _return(self, d: Dossier, who: Person, body: Json, effect: Effect) -> Asked:
+        asked = self._asked(d, "return", body)
+        d.state, d.claimed, d.due = "returned", None, max(d.due, asked.due)
+        return asked
+
+    def _ask_for_more(self, d: Dossier, who: Person, body: Json, effect: Effect) -> Asked:
+        return self._asked(d, "supplement", body)
+
+    def _answer(self, d: Dossier, who: Person, body: Json, effect: Effect) -> None:
+        asked = next(one for one in d.asked if one.id == body["to"])
+        is_late = asked.kind == "supplement" and self.now >= asked.due
+        if asked.kind == "return":
+            if d.state != "returned" or asked is not d.last_return:
+                raise denied("wrong_state")
+            if self.entry(d)[1] is None:
+                raise denied("entry_closed")
+        elif is_late and self.is_strict:
+            raise Refused(409, "supplement_late")
+        if body["item"] >= len(asked.items) or not {*body["evidence"]} <= {*d.documents}:
+            raise Refused(422, "invalid_request")
+        asked.answered[body["item"]] = is_late
+        self._attach(d, asked.items[body["item"]], body["evidence"])
+
+    def _attach(self, d: Dossier, code: str | None, documents: list[str]) -> None:
+        """Documents join those of the item's indicator, in a new content."""
+        held = d.content["answers"].get(code, {})
+        cited = held.get("evidence", [])
+        new = [one for one in documents if one not in cited]
+        if code is not None and new:
+            answers = d.content["answers"] | {code: held | {"evidence": cited + new}}
+            d.contents.append(d.content | {"answers": answers})
+
+    def _reply(self, d: Dossier, who: Person, body: Json, effect: Effect) -> None:
+        pass
+
+    def _adjust(self, d: Dossier, who: Person, body: Json, effect: Effect) -> Decision:
+        code, kind = body["indicator"], body["kind"]
+        declared = d.content["answers"].get(code)
+        cited = (declared or {}).get("evidence", [])
+        if (
+            code not in CODES
+            or (kind == "points" and Fraction(body["points"]) > MAX_POINTS)
+            or (kind == "not_applicable" and not (declared or {}).get("not_applicable"))
+            or (kind == "evidence" and not {*body["disallowed"]} <= {*cited})
+        ):
+            raise Refused(422, "invalid_request")
+        d.decisions.append(Decision(body, declared, self.now))
+        return d.decisions[-1]
+
+    def undecided(self, d: Dossier) -> set[str]:
+        """Return the indicators a reviewer must still decide (rulings 6, 8, 20)."""
+        found = set()
+        for code in CODES:
+            held, answer = d.held(code), d.content["answers"].get(code)
+            if held and held.body["kind"] != "as_declared":
+                is_open = value(held.declared) != value(answer)  # decided on what was changed since
+            else:
+                is_open = d.figures is None if code == OWED else "not_applicable" in value(answer)
+            settles = held and (held.body["kind"] == "points" or held.body.get("accepted"))
+            if is_open or (code == MANUAL and not settles):
+                found.add(code)
+        return found
+
+    def _pass(self, d: Dossier, who: Person, note: str | None, effect: Effect) -> None:
+        if self.undecided(d):
+            raise Refused(409, "review_incomplete")
+        found = self._reading(d)
+        late, to_explain = self._supplements(d)
+        if {one for one in found.odd | found.unproved | to_explain if not d.held(one)} and not note:
+            raise Refused(409, "note_missing")
+        if d.submitted != len(d.contents) and not d.is_approved:
+            raise Refused(409, "approval_missing")
+        for code, due in late.items():
+            made = d.held(code, evidence=True)
+            if made is None or made.made_at < due:  # what the reviewer decided since holds
+                d.decisions.append(Decision({"indicator": code, "kind": "evidence"}, None, self.now))
+                effect.events.append(Event("system", "review.adjust", None, d.state, d.state))
+        d.state, d.passed_at = "passed", self.now
+
+    def _supplements(self, d: Dossier) -> tuple[dict[str, datetime], set[str]]:
+        """Return what came too late to count, and which indicators ("": none) have something open or late."""
+        late: dict[str, datetime] = {}
+        to_explain: set[str] = set()
+        for asked in d.asked:
+            for place, code in enumerate(asked.items if asked.kind == "supplement" else []):
+                is_missing = place not in asked.answered
+                if is_missing and self.now >= asked.due and self.is_strict and code:
+                    late[code] = asked.due
+                elif is_missing or asked.answered[place]:
+                    to_explain.add(code or "")
+        return late, to_explain
+
+    def _reopen_review(self, d: Dossier, who: Person, body: Any, effect: Effect) -> None:
+        d.state, d.claimed = "under_review", who.name
+
+    def _reopen_entry(self, d: Dossier, who: Person, body: Json, effect: Effect) -> None:
+        codes = body["indicators"]
+        if codes is None and d.state not in WITH_UNIT:
+            raise denied("wrong_state")
+        if codes is not None and not {*codes} <= {*CODES}:
+            raise Refused(422, "invalid_request")
+        until = end_of_term(self.now, body["days"], rolls=self.rolls)
+        if codes is None:
+            d.due = max(d.due, until)
+        else:
+            d.reopened |= dict.fromkeys(codes, until)
+
+    # --- the agency ---
+
+    def give_figures(self, who: Person, d: Dossier, figures: Json) -> Effect:
+        """An agency gives what the unit may not declare.
+
+        Raises: Refused.
+        """
+        if not who.has("figures"):
+            raise Refused(403, "not_permitted")
+        if d.figures == figures:
+            return Effect()
+        d.figures = figures
+        return Effect([Event(who.name, "figure.give", who.place, d.state, d.state)], is_told=False)
+
+
+def scope_units(unit: str, *, is_strict: bool) -> tuple[str, list[str]]:
+    """Return who finalizes the scope of a unit, and the played units in it (ruling 19)."""
+    if unit == DEPARTMENT:
+        return PROVINCE, [DEPARTMENT]
+    return (PROVINCE if is_strict else DISTRICT), [one for one in UNITS if one != DEPARTMENT]
