@@ -121,8 +121,9 @@ async def _lodged(play: Play, first: Json, dispute: _Dispute) -> str:
     path = f"/results/{first['id']}/appeals"
     appeal = (await people[f"{unit.key}.leader"].call("POST", path, json=body)).json()
     play.tells(f"{unit.key}.leader", f"appeals against the points for {dispute.code}", appeal["state"])
-    said = [appeal["unit_id"], appeal["indicator_code"], appeal["evidence"], appeal["state"]]
-    play.check("the appeal", [unit.unit_id, dispute.code, [document], "lodged"], said)
+    said = [appeal["unit_name"], appeal["indicator_code"], appeal["state"]]
+    play.check("the appeal: unit, indicator, state", [unit.name, dispute.code, "lodged"], said)
+    play.check("its evidence", [document], appeal["evidence"])
     again = await people[f"{unit.key}.leader"].send("POST", path, json=body)
     play.refusal(f"{unit.key}.leader", "appeals against it once more", again, "appealed_already")
     refused = await people[f"{rival.key}.leader"].send("GET", f"/appeals/{appeal['id']}")
@@ -200,7 +201,7 @@ async def _compare_public_changes(play: Play, result: Json, unit: UnitBook, reas
     """Read what moved as everybody does: units and points, no reasons of reviewers."""
     found = await play.stage.people.public.get(f"/public/results/{result['id']}/changes")
     play.check("what moved, in public", True, unit.key in {one["unit_key"] for one in found["units"]})
-    play.check("with the reviewer's reasons", False, reason in str(found["units"]))
+    play.check("the reviewer's reasons are there too", False, reason in str(found["units"]))
 
 
 def _shown(points: Fraction | None) -> str:

@@ -121,13 +121,17 @@ class Play:
             await declaring.fill(self.world, unit)
             await declaring.hand_in(self.world, unit)
 
-        await self._each(units, one, "fill in, approve and submit their dossiers")
+        await self._each(units, one, "– filled in, approved, handed in")
 
     async def gives_figures(self, units: Sequence[UnitBook] = ()) -> None:
         """Let the agency give the figures that units may not declare (ruling 20), of all units or of some."""
         chosen = units or self.world.units
         await reviewing.give_official_figures(self.world, chosen)
-        self.tells("so-tttt", "gives the figures of infected machines", f"{len(chosen)} units")
+        self.tells(
+            "so-tttt",
+            "gives the figures of infected machines",
+            f"of {len(chosen)} communes" if len(chosen) > 1 else chosen[0].name,
+        )
 
     async def passed(self, units: Iterable[UnitBook]) -> None:
         """Let reviewers claim and pass dossiers; what they see of each indicator is compared with the books."""
@@ -139,7 +143,7 @@ class Play:
                 unit.version = await self.world.reviewer(unit).etag(f"/submissions/{unit.submission_id}")
             await reviewing.pass_on(self.world, unit)
 
-        await self._each(units, one, "are reviewed and pass")
+        await self._each(units, one, "– reviewed")
 
     async def _each(self, units: Iterable[UnitBook], work: Any, what: str) -> None:
         many = list(units)
@@ -149,7 +153,8 @@ class Play:
                     group.create_task(work(unit))
         except ExceptionGroup as failed:
             raise failed.exceptions[0] from None
-        self.tells(many[0].key if len(many) == 1 else f"{len(many)} communes", what)
+        who = many[0].name if len(many) == 1 else f"{len(many)} communes"
+        self.tells(who, what, ", ".join(sorted({unit.state for unit in many})))
 
     # --- results --------------------------------------------------------------------------------------------------
 
@@ -173,6 +178,8 @@ class Play:
     def ends(self) -> None:
         """Check that everything compared beside the story agrees with the books."""
         found = self.world.differences
+        if not found.compared:
+            self.tale.fails("nothing was compared with the books")
         self.check(f"of {found.compared} other values, those that differ from the books", [], found.found[:5])
 
 
