@@ -88,7 +88,11 @@ def ready(
     superseded_by: SupersededBy | None,
 ) -> Ready:
     """Return the bytes that are served from now on."""
-    body = ranking_of(result, lines, measures, digits, superseded_by).model_dump_json().encode()
+    return served(ranking_of(result, lines, measures, digits, superseded_by).model_dump_json().encode())
+
+
+def served(body: bytes) -> Ready:
+    """Return the forms in which a ranking is sent."""
     # No time stamp inside: the same ranking always gives the same bytes.
     return Ready(body, gzip.compress(body, 9, mtime=0), f'W/"{sha256(body).hexdigest()[:32]}"')
 
