@@ -57,7 +57,14 @@ def faults_of_set(index_set: IndexSetFile) -> Iterator[Fault]:
 
 
 def faults_of_policy(policy: PolicyFile) -> Iterator[Fault]:
-    """Name what makes a policy unusable: bands are half-open and must cover 0 to 100 % (ruling 10)."""
+    """Name what makes a policy unusable: bands are half-open and must cover 0 to 100 % (ruling 10).
+
+    Late evidence is evidence that does not count: it can cost points only where missing evidence does.
+    """
+    if policy.late_evidence == "zero" and policy.missing_evidence != "zero":
+        vi = "tài liệu quá hạn chỉ được tính 0 điểm khi thiếu tài liệu cũng 0 điểm (missing_evidence)"
+        en = "late evidence can earn nothing only where missing evidence does (missing_evidence)"
+        yield ("late_evidence",), Said(vi, en)
     yield from _twice(("bands",), (band.key for band in policy.bands))
     starts = [Fraction(band.from_percent) for band in policy.bands]
     for i, start in enumerate(starts):

@@ -24,8 +24,8 @@ from app.notifications.rules import (
 from app.periods.models import Period, PeriodSet
 from app.results.models import Result, ResultState
 from app.reviews.models import Clarification, ClarificationKind, ItemAnswer
+from app.submissions.entry import WITH_UNIT
 from app.submissions.models import ReviewState, Submission
-from app.submissions.rules import WITH_UNIT
 
 
 @dataclass(frozen=True, slots=True)

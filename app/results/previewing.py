@@ -32,9 +32,9 @@ from app.results.rules import Action, Standing, denial, is_changed
 from app.results.snapshot import Line, Seen, Snapshot, lines_of, not_collecting
 from app.reviews.models import HandOver
 from app.scoring.exact import exact, fraction, shown
+from app.submissions.entry import WITH_UNIT
 from app.submissions.models import RankingScope, ReviewState, Submission
 from app.submissions.queries import entry_of
-from app.submissions.rules import WITH_UNIT
 from app.units.queries import refs_on
 from app.units.schemas import UnitRef
 

@@ -36,9 +36,9 @@ from app.results.progress_schemas import (
 from app.results.queries import visible_to
 from app.results.snapshot import not_collecting
 from app.reviews.models import Clarification, ClarificationKind
+from app.submissions.entry import WITH_UNIT
 from app.submissions.models import RankingScope, ReviewState, Submission
 from app.submissions.queries import VISIBLE, sight, verified_codes
-from app.submissions.rules import WITH_UNIT
 from app.units.models import UnitKind
 from app.units.queries import refs_on
 

@@ -7,6 +7,7 @@ from app.accounts.permissions import ROLE_PERMISSIONS, Permission
 from app.results import rules as results
 from app.results.models import ResultState
 from app.results.workflow_schemas import AxisOut, MoveOut, SaidOut, TransitionOut, WorkflowOut
+from app.submissions import entry
 from app.submissions import rules as dossiers
 
 Words = tuple[str, str]
@@ -26,8 +27,8 @@ def workflow() -> WorkflowOut:
 def _entry() -> AxisOut:
     """Entry follows from the time and the other axes: nobody sets it, so its moves have no permission."""
     states = {
-        dossiers.Door.OPEN: ("Được nhập số liệu", "Figures can be entered"),
-        dossiers.Door.CLOSED: ("Đã khóa nhập", "Entry is closed"),
+        entry.Door.OPEN: ("Được nhập số liệu", "Figures can be entered"),
+        entry.Door.CLOSED: ("Đã khóa nhập", "Entry is closed"),
     }
     return AxisOut(
         key="entry",
@@ -43,9 +44,9 @@ def _entry() -> AxisOut:
                 conditions=[],
                 follows=None,
             )
-            for key, before, after, words in dossiers.DOOR_MOVES
+            for key, before, after, words in entry.DOOR_MOVES
         ],
-        reasons=[said(key, words) for key, words in dossiers.ENTRY_TEXT.items()],
+        reasons=[said(key, words) for key, words in entry.ENTRY_TEXT.items()],
     )
 
 

@@ -12,7 +12,7 @@ from app.core.audit import SYSTEM, record
 from app.core.problems import Fault, Problem
 from app.reviews import queries
 from app.reviews.adopted import adopted, dossier_of
-from app.reviews.asking import asked, supplements_of
+from app.reviews.asking import asked, attach_what_came, supplements_of
 from app.reviews.deciding import decide, index_set_of, undecided
 from app.reviews.groups import open_groups
 from app.reviews.models import Adjustment, AdjustmentKind, Clarification, ClarificationKind
@@ -255,6 +255,7 @@ async def reopen(
     by = await require_allowed(session, by, submission, Action.REOPEN, now)
     before = move(submission, Action.REOPEN, now) | {"passed_at": str(submission.passed_at)}
     submission.claimed_by, submission.claimed_at = by.id, now
+    await attach_what_came(session, submission, by=by, now=now)
     # `passed_at` stays: the review did take place, so nobody's policy may give 0 for want of it.
     submission.settled_figures = submission.settled = None
     after = {"state": submission.state.value}

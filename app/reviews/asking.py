@@ -108,6 +108,8 @@ async def answer(
 ) -> ItemAnswer:
     """Answer one item; its documents join those of the indicator, in a new revision that the leader approves again.
 
+    What a review ended with stays as it is: documents that come after the pass join when the review is taken up again.
+
     Raises: ActionNotAllowed, SupplementLate (409), InvalidRequest (422) for an unknown item or document.
     """
     by = await require_allowed(session, by, submission, Action.ANSWER, now)
@@ -125,7 +127,9 @@ async def answer(
     )
     session.add(answered)
     await session.flush()
-    await _attach(session, submission, clarification.items[body.item]["indicator"], body.evidence, by, now)
+    if submission.state is not ReviewState.PASSED:
+        indicator = clarification.items[body.item]["indicator"]
+        await _attach(session, submission, indicator, body.evidence, by, now)
     if clarification.kind is ClarificationKind.RETURN:
         submission.open_items = len(await unanswered(session, clarification))
     submission.changed_at = now
@@ -208,6 +212,17 @@ async def _attach(
         raise InvalidRequest(faults=[Fault("/evidence", "too_long", vi, en)])
     answers = content["answers"] | {indicator: held | {"evidence": cited + new}}
     await keep_content(session, submission, content | {"answers": answers}, by, now)
+
+
+async def attach_what_came(
+    session: AsyncSession, submission: Submission, *, by: Actor, now: datetime
+) -> None:
+    """Add the documents that were asked for and came since the dossier passed."""
+    asked_for = {one.id: one for one in await queries.supplements_asked(session, submission.id)}
+    for given in await queries.answers_to(session, list(asked_for)):
+        if submission.passed_at is not None and given.made_at >= submission.passed_at:
+            indicator = asked_for[given.clarification_id].items[given.item]["indicator"]
+            await _attach(session, submission, indicator, given.evidence, by, now)
 
 
 async def unanswered(session: AsyncSession, clarification: Clarification) -> list[int]:

@@ -35,8 +35,11 @@ async def adjust(
     standing = await standing_of(session, by, submission, now)
     by = await require_allowed(session, by, submission, Action.ADJUST, now)
     index_set = await index_set_of(session, submission)
-    if standing.groups is not None and not any(
-        body.indicator in index_set.groups[group] for group in standing.groups
+    known = body.indicator in index_set.by_code
+    if (
+        known
+        and standing.groups is not None
+        and not any(body.indicator in index_set.groups[group] for group in standing.groups)
     ):
         raise refused(Denial.NOT_YOUR_GROUP, submission)
     return await decide(session, submission, body, "review.adjust", by=by, now=now)

@@ -19,8 +19,9 @@ from app.periods.rules import end_of, submission_last_day
 from app.scoring.engine import Scores, UnitInput, score
 from app.submissions import content as contents
 from app.submissions import queries, readiness
+from app.submissions.entry import WITH_UNIT, Entry
 from app.submissions.models import ReadinessNote, Reopening, Revision, Stage, Submission
-from app.submissions.rules import DENIAL_TEXT, TRANSITIONS, WITH_UNIT, Action, Denial, Entry, after, denial
+from app.submissions.rules import DENIAL_TEXT, TRANSITIONS, Action, Denial, after, denial
 from app.submissions.schemas import ReopeningIn, SubmissionPatch
 
 
@@ -152,7 +153,7 @@ def _require_opened(submission: Submission, patch: SubmissionPatch, at: Entry) -
     given += [("contacts", "") for _ in patch.contacts or {}]
     vi, en = DENIAL_TEXT[Denial.NOT_OPENED]
     faults = [
-        Fault(f"/{part}/{code}".rstrip("/"), "not_opened", vi, en)
+        Fault(contents.pointer(part, code), "not_opened", vi, en)
         for part, code in dict.fromkeys(given)
         if not at.opens(code or None)
     ]

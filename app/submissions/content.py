@@ -81,16 +81,20 @@ def faults(
     found = [Fault("/answers" + f.pointer, f.code, f.vi, f.en) for f in answer_format.faults(index_set, raw)]
     for code, answer in (patch.answers or {}).items():
         if answer is None and code not in index_set.by_code:
-            found.append(_unknown("/answers", code))
+            found.append(_unknown("answers", code))
     found += _information_faults(patch, file)
     contacts = {contact.key for contact in file.contacts}
-    found += [_unknown("/contacts", key) for key in patch.contacts or {} if key not in contacts]
+    found += [_unknown("contacts", key) for key in patch.contacts or {} if key not in contacts]
     return found
 
 
+def pointer(part: str, key: str) -> str:
+    """Return the JSON pointer to an entry of the content, or to a whole part of it."""
+    return f"/{part}/{key.replace('~', '~0').replace('/', '~1')}" if key else f"/{part}"
+
+
 def _unknown(part: str, key: str) -> Fault:
-    pointer = f"{part}/{key.replace('~', '~0').replace('/', '~1')}"
-    return Fault(pointer, "unknown", "bộ chỉ số không có mục này", "the index set has no such row")
+    return Fault(pointer(part, key), "unknown", "bộ chỉ số không có mục này", "the index set has no such row")
 
 
 def _information_faults(patch: SubmissionPatch, file: IndexSetFile) -> Iterator[Fault]:
@@ -98,7 +102,7 @@ def _information_faults(patch: SubmissionPatch, file: IndexSetFile) -> Iterator[
     for code, value in (patch.general_information or {}).items():
         row = rows.get(code)
         if row is None:
-            yield _unknown("/general_information", code)
+            yield _unknown("general_information", code)
         elif value is not None and not _fits(row.input, value):
             vi, en = "phải là số không âm", "must be a number that is not negative"
             if row.input == "text":
@@ -138,12 +142,12 @@ def _missing_answers(content: Content, scores: Scores) -> Iterator[Fault]:
     for line in scores.card(0).lines:
         if scores.index_set.by_code[line.code].declared_by != "unit":
             continue
-        pointer, answer = f"/answers/{line.code}", content["answers"].get(line.code, {})
+        place, answer = f"/answers/{line.code}", content["answers"].get(line.code, {})
         if "no_answer" in line.warnings:
-            yield Fault(pointer, "no_answer", "chưa có câu trả lời", "no answer yet")
+            yield Fault(place, "no_answer", "chưa có câu trả lời", "no answer yet")
         elif not answer.get("note") and _earns_unproved(answer, line):
             vi, en = "thiếu tài liệu kiểm chứng hoặc giải trình", "evidence or an explaining note is missing"
-            yield Fault(pointer, "evidence_missing", vi, en)
+            yield Fault(place, "evidence_missing", vi, en)
 
 
 def _earns_unproved(answer: Mapping[str, Any], line: Line) -> bool:
@@ -182,12 +186,12 @@ def changes_between(before: Content, after: Content) -> list[ChangeOut]:
     return sorted(_changes("", before, after), key=lambda change: change.pointer)
 
 
-def _changes(pointer: str, before: Any, after: Any) -> Iterator[ChangeOut]:
+def _changes(place: str, before: Any, after: Any) -> Iterator[ChangeOut]:
     if before == after:
         return
     if isinstance(before, dict | None) and isinstance(after, dict | None):
         old, new = before or {}, after or {}
         for key in old.keys() | new.keys():
-            yield from _changes(f"{pointer}/{key}", old.get(key), new.get(key))
+            yield from _changes(f"{place}/{key}", old.get(key), new.get(key))
     else:
-        yield ChangeOut(pointer=pointer, before=before, after=after)
+        yield ChangeOut(pointer=place, before=before, after=after)

@@ -20,18 +20,9 @@ from app.evidence.queries import DocumentNotFound
 from app.periods.models import Period
 from app.scoring.model import IndexSet, Policy
 from app.submissions.content import changes_between
+from app.submissions.entry import ENTRY_TEXT, Entry, entry
 from app.submissions.models import RankingScope, Reopening, ReviewState, Revision, Submission
-from app.submissions.rules import (
-    DENIAL_TEXT,
-    ENTRY_TEXT,
-    TRANSITIONS,
-    Action,
-    By,
-    Entry,
-    Standing,
-    denial,
-    entry,
-)
+from app.submissions.rules import DENIAL_TEXT, TRANSITIONS, Action, By, Standing, denial
 from app.submissions.schemas import (
     ApprovalOut,
     ChangeOut,

@@ -153,7 +153,9 @@ def _outside(pointer: str, document: Document, period: Period) -> Fault:
     return Fault(pointer, "document_outside_period", vi, en)
 
 
-def readiness_out(found: Readiness, content: dict[str, Any], index_set: IndexSet, lang: Lang) -> ReadinessOut:
+def readiness_out(
+    found: Readiness, submission: Submission, content: dict[str, Any], index_set: IndexSet, lang: Lang
+) -> ReadinessOut:
     """Return what was found as the API shows it."""
 
     def said(one: Fault) -> dict[str, str]:
@@ -161,6 +163,7 @@ def readiness_out(found: Readiness, content: dict[str, Any], index_set: IndexSet
 
     return ReadinessOut(
         is_ready=not found.errors and not found.unexplained,
+        is_approved=submission.approved_hash == submission.content_hash,
         answered=len(content["answers"]),
         indicators=sum(1 for row in index_set.indicators if row.declared_by == "unit"),
         errors=[FindingOut(**said(one)) for one in found.errors],

@@ -158,7 +158,7 @@ async def read_readiness(
     content = await queries.content_of(session, submission)
     found = await actions.readiness_of(session, submission, content)
     index_set, _ = await queries.measures_of(session, submission)
-    return readiness.readiness_out(found, content, index_set, lang)
+    return readiness.readiness_out(found, submission, content, index_set, lang)
 
 
 @routes.get("/{submission_id}/scorecard", response_model=ScorecardOut, responses=_FOUND)

@@ -215,6 +215,7 @@ class ReadinessOut(Schema):
     """What keeps a dossier from going on (`errors`), and what must be explained first (`warnings`)."""
 
     is_ready: bool = Field(description="no errors, and every warning is explained")
+    is_approved: bool = Field(description="by the unit's leader, as it stands: needed besides")
     answered: int
     indicators: int
     errors: list[FindingOut]

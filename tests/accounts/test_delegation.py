@@ -26,7 +26,7 @@ from tests.accounts.lending import (
     stages,
 )
 from tests.conftest import Clock
-from tests.scene import REVIEWER, SIBLING, UNIT, Scene, connection, open_database, points, scene
+from tests.scene import REVIEWER, SIBLING, UNIT, UNPROVED, Scene, connection, open_database, points, scene
 
 __all__ = ["connection", "deputy", "open_database", "scene"]
 
@@ -50,7 +50,7 @@ async def test_a_delegated_leader_approves_and_the_audit_says_for_whom_and_on_wh
 async def test_a_delegated_reviewer_claims_decides_and_passes(scene: Scene) -> None:
     await scene.submitted()
     await lend(scene, REVIEWER, CHAIRMAN, "district_reviewer", basis="TL.")
-    for verb, body in (("claim", None), ("adjustments", points("5.4", "0")), ("pass", None)):
+    for verb, body in (("claim", None), ("adjustments", points("5.4", "0")), ("pass", UNPROVED)):
         await scene.done(scene.act(CHAIRMAN, verb, body))
     for action in ("review.claim", "review.adjust", "review.pass"):
         event = await audit(scene, action)

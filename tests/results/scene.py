@@ -86,6 +86,7 @@ async def declare(session: AsyncSession, submission: Submission, given: dict[str
     submission.revision_id, submission.revision_number = new_id(), submission.revision_number + 1
     submission.content_hash = content_hash(content)
     submission.state, submission.passed_at = ReviewState.PASSED, START
+    submission.submitted_revision = submission.revision_number
     submission.touch()
     session.add(
         Revision(

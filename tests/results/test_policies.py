@@ -16,6 +16,7 @@ from app.submissions.models import RankingScope, ReviewState, Submission
 from app.units.models import UnitKind
 from tests.conftest import Clock, LogIn
 from tests.results import scene
+from tests.scene import UNPROVED
 
 BRVT: dict[str, Any] = {
     "policy": "brvt-2022",
@@ -146,7 +147,7 @@ async def test_a_pass_settles_what_finalization_then_reads(
         decided = await reviewer.post(f"{url}/adjustments", json=body, headers={"If-Match": etag})
         assert decided.status_code == 201, decided.text
         etag = (await reviewer.get(url)).headers["etag"]
-        passed = await reviewer.post(f"{url}/pass", json={}, headers={"If-Match": etag})
+        passed = await reviewer.post(f"{url}/pass", json=UNPROVED, headers={"If-Match": etag})
         assert passed.status_code == 200, passed.text
     first = await scene.finalize(reviewer, scope)
     assert first.status_code == 201, first.text

@@ -8,8 +8,9 @@ import pytest
 from app.results import rules as results
 from app.results.models import AppealState, ResultState
 from app.results.workflow import workflow
+from app.submissions.entry import DOOR_MOVES, ENTRY_TEXT, Door, entry
 from app.submissions.models import ReviewState
-from app.submissions.rules import DOOR_MOVES, ENTRY_TEXT, Action, Door, entry
+from app.submissions.rules import Action
 from tests.client import CheckedClient
 
 NOW = datetime(2024, 1, 2, 17, 0, tzinfo=UTC)

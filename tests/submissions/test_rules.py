@@ -7,22 +7,9 @@ from itertools import product
 import pytest
 
 from app.accounts.permissions import ROLE_PERMISSIONS, Role
+from app.submissions.entry import ENTRY_TEXT, Closed, Entry, OpenFor, entry
 from app.submissions.models import ReviewState as S
-from app.submissions.rules import (
-    DENIAL_TEXT,
-    ENTRY_TEXT,
-    TRANSITIONS,
-    Action,
-    Closed,
-    Condition,
-    Denial,
-    Entry,
-    OpenFor,
-    Standing,
-    after,
-    denial,
-    entry,
-)
+from app.submissions.rules import DENIAL_TEXT, TRANSITIONS, Action, Condition, Denial, Standing, after, denial
 
 A, D = Action, Denial
 DUE = datetime(2024, 1, 2, 17, 0, tzinfo=UTC)
