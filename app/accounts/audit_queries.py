@@ -7,7 +7,7 @@ from sqlalchemy import Text, cast, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.audit import AuditEvent
-from app.core.http import Paging
+from app.core.paging import Paging
 
 
 async def events_page(

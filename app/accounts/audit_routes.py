@@ -10,7 +10,8 @@ from pydantic import AwareDatetime, Field
 from app.accounts.audit_queries import events_page
 from app.accounts.auth import Requires
 from app.accounts.permissions import Permission, Principal
-from app.core.http import DbSession, Page, PagingQuery, Schema, router
+from app.core.http import DbSession, Schema, router
+from app.core.paging import Page, PagingQuery
 
 CanAudit = Annotated[Principal, Requires(Permission.AUDIT_READ)]
 

@@ -13,7 +13,8 @@ from app.accounts.delegation_schemas import ColleagueOut, DelegationAbout, Deleg
 from app.accounts.models import Delegation, RoleGrant, User
 from app.accounts.permissions import Permission, Principal, Role
 from app.accounts.queries import is_running
-from app.core.http import AllowedAction, Paging
+from app.core.http import AllowedAction
+from app.core.paging import Paging
 from app.core.problems import Lang, NotFound
 from app.core.vietnamese import VIETNAM, searchable, sort_key
 from app.units.models import UnitVersion

@@ -9,18 +9,8 @@ from app.accounts import delegation_actions as actions
 from app.accounts import delegation_queries as queries
 from app.accounts.auth import AnyPerson, Repeatable
 from app.accounts.delegation_schemas import ColleagueOut, DelegationIn, DelegationOut, EndIn
-from app.core.http import (
-    DbSession,
-    IfMatch,
-    Language,
-    Now,
-    Page,
-    PagingQuery,
-    problems,
-    require_version,
-    router,
-    set_etag,
-)
+from app.core.http import DbSession, IfMatch, Language, Now, problems, require_version, router, set_etag
+from app.core.paging import Page, PagingQuery
 
 routes = router("/delegations", "Ủy quyền · Delegations")
 colleague_routes = router("/colleagues", "Ủy quyền · Delegations")

@@ -13,7 +13,7 @@ from app.accounts.permissions import ROLE_REACH, Grant, Permission, Principal, R
 from app.accounts.schemas import GrantOut, HeldOut, MeOut, UserOut
 from app.accounts.tokens import Claims
 from app.core.db import driver_of
-from app.core.http import Paging
+from app.core.paging import Paging
 from app.core.problems import NotFound
 from app.core.vietnamese import VIETNAM
 

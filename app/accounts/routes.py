@@ -21,17 +21,8 @@ from app.accounts.schemas import (
     UserOut,
     UserPatch,
 )
-from app.core.http import (
-    DbSession,
-    IfMatch,
-    Now,
-    Page,
-    PagingQuery,
-    problems,
-    require_version,
-    router,
-    set_etag,
-)
+from app.core.http import DbSession, IfMatch, Now, problems, require_version, router, set_etag
+from app.core.paging import Page, PagingQuery
 from app.core.problems import InvalidRequest
 
 CanReadUsers = Annotated[Principal, Requires(Permission.USER_READ)]

@@ -12,8 +12,9 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from app.catalogue import reading, rules
+from app.catalogue.policy_schemas import PolicyFile
 from app.catalogue.reading import CatalogueFaulty, Said
-from app.catalogue.schemas import IndexSetFile, IndexSetOut, PolicyFile, Row
+from app.catalogue.schemas import IndexSetFile, IndexSetOut, Row
 from app.catalogue.scored import applied_policy, scored_set
 from app.scoring import model
 

@@ -14,8 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.catalogue.files import shown_set
 from app.catalogue.method import method_page
 from app.catalogue.models import IndexSetEvent, IndexSetRow, PolicyRow, SetState
+from app.catalogue.policy_schemas import PolicyFile
 from app.catalogue.rules import all_rows, scored_rows
-from app.catalogue.schemas import IndexSetFile, PolicyFile
+from app.catalogue.schemas import IndexSetFile
 from app.catalogue.scored import applied_policy, scored_set
 from app.catalogue.version_schemas import (
     NOT_RANKED,

@@ -8,7 +8,7 @@ from fastapi import Header, Query, Response
 from fastapi.responses import HTMLResponse
 
 from app.catalogue import queries
-from app.catalogue.schemas import PolicyFile
+from app.catalogue.policy_schemas import PolicyFile
 from app.catalogue.version_schemas import DiffOut, Key, SetOut, SetSummary, Version
 from app.catalogue.versions import diff
 from app.core.conditional import matches

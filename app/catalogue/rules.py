@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise
 
+from app.catalogue.policy_schemas import PolicyFile
 from app.catalogue.reading import Said
 from app.catalogue.schemas import (
     ChecklistRule,
@@ -21,7 +22,6 @@ from app.catalogue.schemas import (
     OptionRow,
     OptionsRule,
     PartsRule,
-    PolicyFile,
     RatioRule,
     RuleRow,
     SumRule,

@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 
+from app.catalogue.policy_schemas import PolicyFile
 from app.catalogue.schemas import (
     ChecklistRule,
     CountRule,
@@ -15,7 +16,6 @@ from app.catalogue.schemas import (
     PartRow,
     PartsRule,
     PeersRule,
-    PolicyFile,
     RatioRule,
     RuleRow,
     SetSource,

@@ -4,14 +4,13 @@ import base64
 import hashlib
 import hmac
 import json
-import math
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import UniqueConstraint, select, update
@@ -363,48 +362,3 @@ def problems(*classes: type[Problem]) -> dict[int | str, dict[str, Any]]:
             entry["x-codes"].append(problem.code)
             entry["description"] = " · ".join(filter(None, [entry["description"], problem.title_vi]))
     return responses
-
-
-# --- paging -------------------------------------------------------------------------------------------------
-
-T = TypeVar("T")
-
-
-class Paging(BaseModel):
-    """Which slice of a list: `page` from 1, `page_size` rows."""
-
-    page: int = Field(1, ge=1, le=100_000)
-    page_size: int = Field(50, ge=1, le=200)
-
-    @property
-    def offset(self) -> int:
-        """Return the number of rows to skip."""
-        return (self.page - 1) * self.page_size
-
-
-async def get_paging(
-    page: Annotated[int, Query(ge=1, le=100_000)] = 1, page_size: Annotated[int, Query(ge=1, le=200)] = 50
-) -> Paging:
-    """Return the asked-for slice of a list."""
-    return Paging(page=page, page_size=page_size)
-
-
-PagingQuery = Annotated[Paging, Depends(get_paging)]
-
-
-class Page(Schema, Generic[T]):
-    """One page of a list in a stable order, with the total count."""
-
-    items: list[T]
-    page: int
-    page_size: int
-    total: int
-    pages: int
-
-    @classmethod
-    def of(cls, items: list[Any], total: int, paging: Paging) -> "Page[T]":
-        """Return the page holding items."""
-        pages = math.ceil(total / paging.page_size)
-        return cls.model_construct(
-            items=items, page=paging.page, page_size=paging.page_size, total=total, pages=pages
-        )

@@ -7,7 +7,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.permissions import Permission, Principal, Reach
-from app.core.http import Paging
+from app.core.paging import Paging
 from app.core.problems import NotFound
 from app.evidence.models import Document
 from app.periods.models import Period

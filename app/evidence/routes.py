@@ -15,8 +15,6 @@ from app.core.http import (
     IdempotencyKey,
     IfMatch,
     Now,
-    Page,
-    PagingQuery,
     StrictRequest,
     claim_key,
     problems,
@@ -24,6 +22,7 @@ from app.core.http import (
     router,
     set_etag,
 )
+from app.core.paging import Page, PagingQuery
 from app.core.problems import Problem
 from app.evidence import actions, content, queries
 from app.evidence.download import ANY_FILE, DOWNLOAD, Download, Files, sent

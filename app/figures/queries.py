@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.permissions import Permission, Principal, Reach
 from app.catalogue import queries as catalogue
-from app.core.http import Paging
+from app.core.paging import Paging
 from app.figures.content import Measured, Read, givers
 from app.figures.models import OfficialFigure
 from app.figures.schemas import OfficialFigureOut, UnitName

@@ -8,7 +8,8 @@ from fastapi import Query, Request
 
 from app.accounts.auth import Repeatable, Requires
 from app.accounts.permissions import Permission, Principal
-from app.core.http import DbSession, Now, Page, PagingQuery, problems, router
+from app.core.http import DbSession, Now, problems, router
+from app.core.paging import Page, PagingQuery
 from app.figures import actions, queries
 from app.figures.schemas import FiguresIn, GivenOut, OfficialFigureOut
 from app.periods.queries import PeriodNotFound, PeriodNotOpen, period_by_id

@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.permissions import Principal
-from app.core.http import Paging
+from app.core.paging import Paging
 from app.core.problems import Lang, NotFound
 from app.notifications.giving import DEFAULT_MAILING
 from app.notifications.models import Notice, NoticeSettings

@@ -6,19 +6,8 @@ from uuid import UUID
 from fastapi import Query, Response
 
 from app.accounts.auth import Person, Repeatable
-from app.core.http import (
-    DbSession,
-    IfMatch,
-    Language,
-    Now,
-    Page,
-    PagingQuery,
-    etag,
-    problems,
-    require_present,
-    router,
-    set_etag,
-)
+from app.core.http import DbSession, IfMatch, Language, Now, etag, problems, require_present, router, set_etag
+from app.core.paging import Page, PagingQuery
 from app.notifications import actions, queries
 from app.notifications.schemas import NoticeOut, NoticeSettingsIn, NoticeSettingsOut, ReadOut, ReadUpTo
 

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.catalogue import queries as catalogue
 from app.catalogue.models import IndexSetRow, PolicyRow
-from app.catalogue.schemas import PolicyFile
+from app.catalogue.policy_schemas import PolicyFile
 from app.core.audit import Actor, record
 from app.core.problems import Fault, InvalidRequest, Problem
 from app.periods import queries

@@ -7,18 +7,8 @@ from fastapi import Depends, Response
 
 from app.accounts.auth import Caller, Repeatable, Requires
 from app.accounts.permissions import Permission, Principal
-from app.core.http import (
-    DbSession,
-    IfMatch,
-    Language,
-    Now,
-    Page,
-    PagingQuery,
-    problems,
-    require_version,
-    router,
-    set_etag,
-)
+from app.core.http import DbSession, IfMatch, Language, Now, problems, require_version, router, set_etag
+from app.core.paging import Page, PagingQuery
 from app.results import appealing, appeals, queries
 from app.results.appeal_schemas import AppealIn, AppealOut, DecisionIn
 from app.results.models import Appeal, AppealState

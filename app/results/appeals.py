@@ -8,7 +8,8 @@ from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.permissions import Permission, Principal, Reach
-from app.core.http import AllowedAction, Paging
+from app.core.http import AllowedAction
+from app.core.paging import Paging
 from app.core.problems import Lang, NotFound
 from app.results.appeal_schemas import AppealOut
 from app.results.models import Appeal, AppealState, Result

@@ -14,7 +14,7 @@ from sqlalchemy.orm import undefer
 from app.accounts.permissions import Permission, Principal, Reach
 from app.catalogue import queries as catalogue
 from app.catalogue.models import IndexSetRow, PolicyRow
-from app.core.http import Paging
+from app.core.paging import Paging
 from app.core.problems import NotFound
 from app.periods.models import Period, PeriodSet
 from app.periods.rules import is_late

@@ -8,18 +8,8 @@ from fastapi import Depends, Query, Response
 from app.accounts.auth import Repeatable, Requires
 from app.accounts.permissions import Permission, Principal
 from app.catalogue.queries import IndexSetNotFound
-from app.core.http import (
-    DbSession,
-    IfMatch,
-    Language,
-    Now,
-    Page,
-    PagingQuery,
-    problems,
-    require_version,
-    router,
-    set_etag,
-)
+from app.core.http import DbSession, IfMatch, Language, Now, problems, require_version, router, set_etag
+from app.core.paging import Page, PagingQuery
 from app.core.problems import NothingChanged
 from app.results import actions, comparing, looking, previewing, queries
 from app.results.change_schemas import ResultChangesOut

@@ -7,18 +7,8 @@ from fastapi import Depends, Response
 
 from app.accounts.auth import Repeatable, Requires
 from app.accounts.permissions import Permission, Principal
-from app.core.http import (
-    DbSession,
-    IfMatch,
-    Language,
-    Now,
-    Page,
-    PagingQuery,
-    problems,
-    require_version,
-    router,
-    set_etag,
-)
+from app.core.http import DbSession, IfMatch, Language, Now, problems, require_version, router, set_etag
+from app.core.paging import Page, PagingQuery
 from app.reviews import group_actions, groups
 from app.reviews.group_schemas import CheckIn, GroupsOut, TaskOut
 from app.submissions.actions import ActionNotAllowed

@@ -14,7 +14,8 @@ from app.accounts.permissions import Permission, Principal, Reach
 from app.catalogue import queries as catalogue
 from app.catalogue.rules import scored_rows
 from app.catalogue.schemas import GroupRow
-from app.core.http import AllowedAction, Paging
+from app.core.http import AllowedAction
+from app.core.paging import Paging
 from app.core.problems import Lang, NotFound
 from app.councils import queries as councils
 from app.councils.models import Council, Seat

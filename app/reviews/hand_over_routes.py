@@ -5,7 +5,8 @@ from uuid import UUID
 
 from app.accounts.auth import Repeatable, Requires
 from app.accounts.permissions import Permission, Principal
-from app.core.http import DbSession, Now, Page, PagingQuery, problems, router
+from app.core.http import DbSession, Now, problems, router
+from app.core.paging import Page, PagingQuery
 from app.core.problems import NothingChanged
 from app.periods.queries import PeriodNotFound
 from app.reviews import handing_over

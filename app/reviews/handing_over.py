@@ -15,7 +15,7 @@ from sqlalchemy.orm import undefer
 
 from app.accounts.permissions import Permission, Principal, Reach
 from app.core.audit import record
-from app.core.http import Paging
+from app.core.paging import Paging
 from app.core.problems import Fault, InvalidRequest, NotFound, NothingChanged, Problem
 from app.periods.queries import period_by_id
 from app.reviews.adopted import adopted, dossier_of

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.permissions import Principal
 from app.catalogue import queries as catalogue
-from app.catalogue.schemas import PolicyFile
+from app.catalogue.policy_schemas import PolicyFile
 from app.core.problems import Lang, NotFound
 from app.figures.models import OfficialFigure
 from app.periods.models import Period

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.catalogue import queries as catalogue
-from app.catalogue.schemas import PolicyFile
+from app.catalogue.policy_schemas import PolicyFile
 from app.core.audit import Actor, record
 from app.core.db import new_id
 from app.core.problems import Problem

@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.permissions import Permission, Principal, Reach
 from app.catalogue import queries as catalogue
-from app.core.http import AllowedAction, Paging
+from app.core.http import AllowedAction
+from app.core.paging import Paging
 from app.core.problems import Lang, NotFound
 from app.core.vietnamese import searchable
 from app.councils import queries as councils

@@ -7,18 +7,8 @@ from fastapi import Query, Response
 
 from app.accounts.auth import Repeatable, Requires
 from app.accounts.permissions import Permission, Principal
-from app.core.http import (
-    DbSession,
-    IfMatch,
-    Language,
-    Now,
-    Page,
-    PagingQuery,
-    problems,
-    require_version,
-    router,
-    set_etag,
-)
+from app.core.http import DbSession, IfMatch, Language, Now, problems, require_version, router, set_etag
+from app.core.paging import Page, PagingQuery
 from app.evidence.download import DOWNLOAD, Download, Files, sent
 from app.evidence.queries import DocumentNotFound
 from app.periods import queries as periods

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.http import Paging
+from app.core.paging import Paging
 from app.core.problems import NotFound
 from app.core.vietnamese import searchable
 from app.units.models import Unit, UnitIdentifier, UnitKind, UnitVersion

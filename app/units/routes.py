@@ -8,7 +8,8 @@ from fastapi import Query
 
 from app.accounts.auth import Requires
 from app.accounts.permissions import Permission, Principal
-from app.core.http import DbSession, Now, Page, PagingQuery, problems, router
+from app.core.http import DbSession, Now, problems, router
+from app.core.paging import Page, PagingQuery
 from app.core.vietnamese import VIETNAM
 from app.units import queries
 from app.units.models import UnitKind

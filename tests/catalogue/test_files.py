@@ -8,8 +8,9 @@ import pytest
 
 from app.catalogue.check import main as check
 from app.catalogue.files import catalogue, content_sha256, load_policy, load_set
+from app.catalogue.policy_schemas import PolicyFile
 from app.catalogue.reading import CatalogueFault, CatalogueFaulty
-from app.catalogue.schemas import Difference, IndexSetFile, PolicyFile
+from app.catalogue.schemas import Difference, IndexSetFile
 from app.catalogue.scored import scored_set
 from app.scoring.model import Option, Options, Peers, Ratio, Variable
 from tests.catalogue.languages import require_both
