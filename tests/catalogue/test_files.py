@@ -256,6 +256,13 @@ def test_bands_cover_every_result_once(
     ), caught.value.faults
 
 
+def test_late_evidence_costs_points_only_where_missing_evidence_does(tmp_path: Path) -> None:
+    text = POLICY.replace("missing_evidence: zero", "missing_evidence: explain_or_block\nlate_evidence: zero")
+    with pytest.raises(CatalogueFaulty, match="only where missing evidence does"):
+        load_policy(written(tmp_path, text))
+    assert load_policy(written(tmp_path, f"{POLICY}late_evidence: zero\n")).out.late_evidence == "zero"
+
+
 def test_two_bands_of_one_key_are_refused(tmp_path: Path) -> None:
     with pytest.raises(CatalogueFaulty, match="good appears 2 times"):
         load_policy(written(tmp_path, POLICY.replace("key: weak", "key: good")))

@@ -14,7 +14,7 @@ from app.reviews.groups import open_groups
 from app.submissions.models import Submission
 from tests.conftest import Clock
 from tests.councils.seating import COUNCILS, SECOND, THIRD, council_of_three, seat
-from tests.scene import REVIEWER, SIBLING, UNIT, Scene, full_content, photograph
+from tests.scene import REVIEWER, SIBLING, UNIT, Scene, full_content, photograph, points
 
 Json = dict[str, Any]
 SEATS = {1: REVIEWER, 2: REVIEWER, 3: REVIEWER, 4: SECOND, 5: SECOND, 6: SECOND, 7: THIRD, 8: THIRD}
@@ -118,6 +118,8 @@ async def test_a_reviewer_without_a_seat_checks_nothing(app: FastAPI, scene: Sce
     await scene.claimed()
     refused = await check(scene, SECOND, 4)
     assert (refused.status_code, refused.json()["reason_code"]) == (409, "not_your_group")
+    nothing = await scene.act(REVIEWER, "adjustments", points("9.9", "0"))
+    assert nothing.json()["errors"][0]["code"] == "unknown_indicator"
 
 
 async def test_what_the_unit_changes_is_checked_again_and_only_that(

@@ -289,3 +289,29 @@ async def test_a_decision_on_the_documents_explains_that_they_came_late(scene: S
     allow = {"indicator": CODE, "kind": "evidence", "disallowed": [], "reason": "Đến muộn vì bão"}
     await scene.done(scene.act(REVIEWER, "adjustments", allow))
     assert await warnings(scene) == [(f"/answers/{CODE}", "supplement_late", True)]
+
+
+async def test_documents_that_come_after_the_pass_wait_until_the_review_is_taken_up_again(
+    scene: Scene, session: AsyncSession
+) -> None:
+    """What a review ended with, the present content and the result's line must say the same."""
+    await on_the_desk(scene)
+    await scene.done(scene.act(REVIEWER, "pass", UNPROVED))
+    more = await asked(scene, "reviewer")
+    late = await scene.document(2)
+    before = await scene.read()
+    await scene.done(scene.answer(more, evidence=[late]))
+    after = await scene.read()
+    assert (after["revision_number"], after["answers"]) == (before["revision_number"], before["answers"])
+    assert (await scene.asked())["items"][0]["answers"][0]["evidence"] == [late]
+    await scene.done(scene.act(REVIEWER, "reopen-review", {"reason": "Tỉnh yêu cầu bổ sung tài liệu"}))
+    again = await scene.read()
+    assert again["answers"][CODE]["evidence"] == [*before["answers"][CODE]["evidence"], late]
+    refused = await scene.act(REVIEWER, "pass", UNPROVED)
+    assert (refused.status_code, refused.json()["code"]) == (409, "approval_missing")
+    assert (await scene.read(path="/readiness"))["is_approved"] is False
+    await scene.done(scene.act(LEADER, "approve"))
+    await scene.done(scene.act(REVIEWER, "pass", UNPROVED))
+    # Taken up once more, nothing is added twice.
+    await scene.done(scene.act(REVIEWER, "reopen-review", {"reason": "Kiểm tra lại lần nữa"}))
+    assert (await scene.read())["answers"] == again["answers"]
