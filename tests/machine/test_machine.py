@@ -3,19 +3,18 @@
 A short play that is the same every time; `scripts/machine` plays for minutes, differently each time.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
-from app.core.embedded import EmbeddedPostgres
-from tests.machine.life import WITH_REVIEWER, Dossier, Effect, Life
+from tests.machine.dossier import WITH_REVIEWER, Dossier, Effect
+from tests.machine.life import Life
 from tests.machine.machine import ReviewChain, play
 from tests.machine.people import Person
 from tests.machine.requests import PLAYED
 from tests.machine.tally import Tally
-from tests.machine.world import POLICIES, World, quiet
+from tests.machine.world import World
 
 STABLE = settings(
     max_examples=5,
@@ -26,17 +25,6 @@ STABLE = settings(
     suppress_health_check=list(HealthCheck),
 )
 UNSHRUNK = settings(STABLE, max_examples=20, phases=[Phase.generate])
-
-
-@pytest.fixture(scope="module", params=POLICIES)
-def world(
-    server: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
-) -> Iterator[World]:
-    """Give an open year under each policy."""
-    with quiet():
-        held = World(server.url, tmp_path_factory.mktemp("machine"), request.param)
-        yield held
-        held.close()
 
 
 def test_no_illegal_state_no_lost_edit_no_audit_gap(world: World) -> None:
