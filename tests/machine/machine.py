@@ -17,6 +17,7 @@ from tests.machine import bodies, requests
 from tests.machine.calendar import LAST, TET_EVE
 from tests.machine.checks import Kept, agree, check_events, check_read, check_row, instant
 from tests.machine.dossier import TURNS, WITH_REVIEWER, WITH_UNIT, Dossier, Effect, Refused
+from tests.machine.finals import Finals
 from tests.machine.life import Life
 from tests.machine.people import PEOPLE, UNITS
 from tests.machine.tally import Tally
@@ -32,6 +33,8 @@ STEPS = {
     "wait": 9,
     "give_figures": 4,
     "repeat": 4,
+    "finalize": 5,
+    "publish": 4,
 }
 WEIGHTS = {"edit": 3, "submit": 3, "claim": 2, "return": 3, "pass": 2, "adjust": 3, "answer": 5, "reply": 2}
 REVIEWERS = dict.fromkeys(UNITS[:-1], "huyen-964.reviewer") | {UNITS[-1]: "reviewer2"}
@@ -39,7 +42,7 @@ FINER = {"not_opened", "wrong_state", "entry_closed"}  # depend on what is sent,
 Outcome = Effect | Refused
 
 
-class ReviewChain(RuleBasedStateMachine):
+class ReviewChain(Finals, RuleBasedStateMachine):
     """One life of a year: it begins with its opening, and is rolled back at its end."""
 
     life_of: ClassVar[type[Life]] = Life

@@ -197,6 +197,12 @@ class World:
         return found
 
     @property
+    def review_due(self) -> datetime:
+        """Return the end of the time to review communes."""
+        due = next(one["review_due_at"] for one in self.period["sets"] if one["unit_kind"] == "commune")
+        return datetime.fromisoformat(due)
+
+    @property
     def due(self) -> datetime:
         """Return the end of the time to submit."""
         return datetime.fromisoformat(self.period["submission_due_at"])
