@@ -8,7 +8,7 @@ from app.core.embedded import EmbeddedPostgres
 from tests.machine.world import POLICIES, World, quiet
 
 
-@pytest.fixture(scope="module", params=POLICIES)
+@pytest.fixture(scope="session", params=POLICIES)
 def world(
     server: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[World]:

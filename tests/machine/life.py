@@ -138,11 +138,12 @@ class Life:
     def _approve(self, d: Dossier, who: Person, body: Any, effect: Effect) -> None:
         d.approved = len(d.contents)
 
-    def _reading(self, d: Dossier) -> Reading:
+    def reading(self, d: Dossier) -> Reading:
+        """Return how the present content is judged."""
         return Reading(d.content, proof_counts=self.is_strict)
 
     def _submit(self, d: Dossier, who: Person, note: str | None, effect: Effect) -> None:
-        found = self._reading(d)
+        found = self.reading(d)
         if found.is_incomplete:
             raise Refused(409, "submission_incomplete")
         if found.unexplained() and not note:
@@ -242,18 +243,21 @@ class Life:
     def _pass(self, d: Dossier, who: Person, note: str | None, effect: Effect) -> None:
         if self.undecided(d):
             raise Refused(409, "review_incomplete")
-        found = self._reading(d)
-        late, to_explain = self._supplements(d)
-        if {one for one in found.odd | found.unproved | to_explain if not d.held(one)} and not note:
+        if self.to_explain(d) and not note:
             raise Refused(409, "note_missing")
         if d.submitted != len(d.contents) and not d.is_approved:
             raise Refused(409, "approval_missing")
-        for code, due in late.items():
+        for code, due in self._supplements(d)[0].items():
             made = d.held(code, evidence=True)
             if made is None or made.made_at < due:  # what the reviewer decided since holds
                 d.decisions.append(Decision({"indicator": code, "kind": "evidence"}, None, self.now))
                 effect.events.append(Event("system", "review.adjust", None, d.state, d.state))
         d.state, d.passed_at = "passed", self.now
+
+    def to_explain(self, d: Dossier) -> set[str]:
+        """Return what looks wrong and nobody has decided, so that the pass must be explained."""
+        found = self.reading(d)
+        return {one for one in found.odd | found.unproved | self._supplements(d)[1] if not d.held(one)}
 
     def _supplements(self, d: Dossier) -> tuple[dict[str, datetime], set[str]]:
         """Return what came too late to count, and which indicators ("": none) have something open or late."""

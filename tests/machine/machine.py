@@ -20,6 +20,7 @@ from tests.machine.dossier import TURNS, WITH_REVIEWER, WITH_UNIT, Dossier, Effe
 from tests.machine.finals import Finals
 from tests.machine.life import Life
 from tests.machine.people import PEOPLE, UNITS
+from tests.machine.readers import Readers
 from tests.machine.tally import Tally
 from tests.machine.world import World
 
@@ -35,6 +36,7 @@ STEPS = {
     "repeat": 4,
     "finalize": 5,
     "publish": 4,
+    "read_everything": 3,
 }
 WEIGHTS = {"edit": 3, "submit": 3, "claim": 2, "return": 3, "pass": 2, "adjust": 3, "answer": 5, "reply": 2}
 REVIEWERS = dict.fromkeys(UNITS[:-1], "huyen-964.reviewer") | {UNITS[-1]: "reviewer2"}
@@ -42,10 +44,11 @@ FINER = {"not_opened", "wrong_state", "entry_closed"}  # depend on what is sent,
 Outcome = Effect | Refused
 
 
-class ReviewChain(Finals, RuleBasedStateMachine):
+class ReviewChain(Finals, Readers, RuleBasedStateMachine):
     """One life of a year: it begins with its opening, and is rolled back at its end."""
 
     life_of: ClassVar[type[Life]] = Life
+    steps: ClassVar[dict[str, int]] = STEPS
 
     def __init__(self, world: World, tally: Tally) -> None:
         super().__init__()
@@ -86,10 +89,10 @@ class ReviewChain(Finals, RuleBasedStateMachine):
 
     @rule(lot=st.integers(0, 2**32 - 1))
     def live_on(self, lot: int) -> None:
-        """Something happens, more or less often (STEPS); the lot decides everything in it."""
+        """Something happens, more or less often; the lot decides everything in it."""
         # The same lot drawn twice in a life decides otherwise: such lives are drawn often, and would go in circles.
         chance = Random(f"{lot} {self.keys} {self.life.now}")
-        (kind,) = chance.choices([*STEPS], [*STEPS.values()])
+        (kind,) = chance.choices([*self.steps], [*self.steps.values()])
         getattr(self, f"_{kind}")(chance)
 
     def _take_a_turn(self, chance: Random) -> None:

@@ -42,11 +42,10 @@ def _answers_after_the_pass(chain: ReviewChain, code: str) -> None:
     chain.play("answer", UNIT, f"{UNIT}.reporter", answer)
 
 
+@pytest.mark.parametrize("world", ["camau-2023"], indirect=True)
 @pytest.mark.xfail(strict=True, reason="the line names the present content, not the one that was scored")
 def test_a_result_names_the_content_it_was_scored_from(world: World, chain: ReviewChain) -> None:
     """Evidence that is sent after the pass makes a new content; what was settled at the pass is scored."""
-    if world.policy != "camau-2023":
-        pytest.skip("the province finalizes there")
     chain.begin(("passed", "passed", "empty"))
     passed = len(chain.life.dossiers[UNIT].contents)
     _answers_after_the_pass(chain, "1.1")
@@ -68,8 +67,6 @@ def test_correcting_one_indicator_of_a_passed_dossier_leaves_the_others_as_they_
     world: World, chain: ReviewChain
 ) -> None:
     """An appeal about 1.1 must not give 2.2 the points that its want of evidence cost it: nobody has looked at it."""
-    if world.policy != "brvt-2022":
-        pytest.skip("missing evidence costs nothing there")
     unproved = {"answers": {"2.2": {"choice": "full"}}}
     chain.play("edit", UNIT, f"{UNIT}.reporter", bodies.complete(chain.life.dossiers[UNIT]))
     chain.play("edit", UNIT, f"{UNIT}.reporter", unproved)
@@ -103,6 +100,7 @@ async def _corrected(world: World) -> None:
         await correct_passed(session, submission, body, by=by, now=world.clock.now)
 
 
+@pytest.mark.parametrize("world", ["camau-2023"], indirect=True)
 @pytest.mark.xfail(strict=True, reason="a later grant replaces the earlier one, even where it ends sooner")
 def test_opening_an_indicator_again_never_takes_days_away(world: World, chain: ReviewChain) -> None:
     """A return and a reopening of the whole unit only ever give time; so should this: its until-when was promised."""
