@@ -110,3 +110,23 @@ def test_opening_an_indicator_again_never_takes_days_away(world: World, chain: R
         chain.play("reopen_entry", UNIT, REVIEWER, body)
     shown = world.call(f"{UNIT}.reporter", "GET", f"/submissions/{world.ids[UNIT]}").json()["entry"]
     assert shown["until"] == max(one["until_at"] for one in shown["reopenings"])
+
+
+@pytest.mark.parametrize("world", ["camau-2023"], indirect=True)
+@pytest.mark.xfail(strict=True, reason="whether anything is open is asked, not whether this indicator is")
+def test_documents_join_no_indicator_that_is_closed(world: World, chain: ReviewChain) -> None:
+    """A returned unit let its time pass; only 1.2 was opened again: 1.1 stays as it was, as a save would find."""
+    chain.begin(("handed in", "empty", "empty"))
+    d = chain.life.dossiers[UNIT]
+    chain.play("claim", UNIT, REVIEWER)
+    item = {"indicator": "1.1", "kind": "missing_evidence", "text": "Bổ sung"}
+    chain.play("return", UNIT, REVIEWER, {"due_on": day_of(chain.life.now), "items": [item]})
+    chain.life.now = chain.world.clock.now = d.due
+    chain.play("reopen_entry", UNIT, REVIEWER, {"days": 3, "indicators": ["1.2"]})
+    saved = {"answers": {"1.1": {"choice": "full", "evidence": [*d.documents]}}}
+    chain.play("edit", UNIT, f"{UNIT}.reporter", saved)  # refused: not_opened
+    before = d.content["answers"]["1.1"]
+    answer = {"to": d.asked[0].id, "item": 0, "evidence": [d.documents[1]]}
+    chain.play("answer", UNIT, f"{UNIT}.reporter", answer)
+    shown = world.call(REVIEWER, "GET", f"/submissions/{world.ids[UNIT]}").json()
+    assert shown["answers"]["1.1"] == before
