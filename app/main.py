@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from app.accounts import audit_routes as audit
+from app.accounts import delegation_routes as delegations
 from app.accounts import routes as accounts
 from app.accounts.tokens import Tokens
 from app.catalogue import routes as catalogue
@@ -18,13 +19,17 @@ from app.core.db import Database
 from app.core.files import FileStore
 from app.core.middleware import RequestContext
 from app.core.openapi import describe
+from app.councils import routes as councils
 from app.evidence import routes as evidence
 from app.figures import routes as figures
 from app.lgsp import routes as lgsp
+from app.notifications import routes as notifications
+from app.notifications.worker import working
 from app.periods import routes as periods
-from app.results import public_routes
+from app.results import appeal_routes, progress_routes, public_routes, workflow_routes
 from app.results import routes as results
 from app.results.public import PublishedRankings, RankingCache, listening
+from app.reviews import group_routes, hand_over_routes
 from app.reviews import routes as reviews
 from app.submissions import routes as submissions
 from app.units import routes as units
@@ -46,7 +51,7 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with listening(database.engine.url, rankings):
+        async with listening(database.engine.url, rankings), working(database, settings, clock):
             yield
         if own_database:
             await database.close()
@@ -71,6 +76,8 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
         accounts.me_routes,
         accounts.user_routes,
         accounts.service_routes,
+        delegations.routes,
+        delegations.colleague_routes,
         units.routes,
         catalogue.routes,
         catalogue.policy_routes,
@@ -79,13 +86,22 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
         periods.calendar_routes,
         evidence.routes,
         figures.routes,
+        councils.routes,
         submissions.period_routes,
         submissions.routes,
         reviews.routes,
+        group_routes.routes,
+        group_routes.me_routes,
+        hand_over_routes.routes,
+        progress_routes.routes,
         results.scope_routes,
         results.submission_routes,
         results.routes,
+        appeal_routes.result_routes,
+        appeal_routes.routes,
         public_routes.routes,
+        workflow_routes.routes,
+        notifications.routes,
         lgsp.routes,
         audit.routes,
         health.routes,

@@ -58,6 +58,7 @@ def run() -> int:
     try:
         settings = Settings()
         settings.refuse_default_secrets()
+        settings.refuse_nameless_mail()
         log.configure(settings.log_level)
         with ExitStack() as stack:
             serve(settings, stack)

@@ -7,9 +7,13 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
+from app.accounts.actions import set_grants
+from app.accounts.models import User
+from app.accounts.permissions import Grant, Role
 from app.catalogue.files import catalogue
 from app.core.config import Settings
 from app.core.db import Database, new_id
@@ -17,8 +21,9 @@ from app.core.embedded import EmbeddedPostgres
 from app.core.vietnamese import VIETNAM
 from app.main import create_app
 from app.scoring.model import Options
+from app.units.queries import unit_ids_by_key
 from tests.client import CheckedClient
-from tests.conftest import Clock, _clone, logged_in
+from tests.conftest import START, Clock, _clone, logged_in
 
 SETS = {"department": "camau-2023-so", "district": "camau-2023-huyen", "commune": "camau-2023-xa"}
 UNIT = "xa-31999"  # Phường 9, Thành phố Cà Mau: the commune that most tests look at
@@ -75,11 +80,17 @@ class Scene:
 
     @classmethod
     async def opened(
-        cls, log_in: LogIn, *, year: int = 2023, guidance_on: str = "2023-12-15", sets: Json | None = None
+        cls,
+        log_in: LogIn,
+        *,
+        year: int = 2023,
+        guidance_on: str = "2023-12-15",
+        sets: Json | None = None,
+        **chosen: Any,
     ) -> "Scene":
         """Prepare and open a period as the administrator (due at the end of 2024-01-02 by default)."""
         admin = await log_in("admin")
-        body = {"year": year, "guidance_on": guidance_on, "sets": sets or SETS}
+        body = {"year": year, "guidance_on": guidance_on, "sets": sets or SETS} | chosen
         prepared = await admin.post("/api/v1/periods", json=body)
         assert prepared.status_code == 201, prepared.text
         url = f"/api/v1/periods/{prepared.json()['id']}"
@@ -98,7 +109,8 @@ class Scene:
     async def url(self, unit: str = UNIT) -> str:
         """Return the address of a unit's dossier."""
         if unit not in self._ids:
-            mine = await (await self.as_(f"{unit}.reporter")).get("/api/v1/submissions")
+            caller, of = await self.as_(f"{unit}.reporter"), {"period_id": self.period["id"]}
+            mine = await caller.get("/api/v1/submissions", params=of)
             assert mine.json()["total"] == 1, mine.text
             self._ids[unit] = mine.json()["items"][0]["id"]
         return f"/api/v1/submissions/{self._ids[unit]}"
@@ -162,6 +174,54 @@ class Scene:
         await self.submitted(unit, set_key)
         await self.done(self.act(reviewer, "claim", unit=unit))
 
+    async def asked(self, unit: str = UNIT) -> Json:
+        """Return what the unit was asked last."""
+        found: Json = (await self.read(unit, path="/review"))["clarifications"][0]
+        return found
+
+    async def line(self, code: str, unit: str = UNIT) -> Json:
+        """Return what the unit sees of the review of one indicator."""
+        lines = (await self.read(unit, path="/review"))["lines"]
+        found: Json = next(one for one in lines if one["code"] == code)
+        return found
+
+    async def answer(
+        self, clarification: Json, item: int = 0, unit: str = UNIT, **given: Any
+    ) -> httpx.Response:
+        """Answer one item of what the unit was asked."""
+        body = {"item": item, "text": "Đơn vị đã bổ sung"} | given
+        verb = f"clarifications/{clarification['id']}/answers"
+        return await self.act(f"{unit}.reporter", verb, body, unit=unit)
+
+    async def answered(self, unit: str = UNIT) -> None:
+        """Answer every item of what the unit was asked last."""
+        asked = await self.asked(unit)
+        for item in range(len(asked["items"])):
+            await self.done(self.answer(asked, item, unit))
+
+    async def resubmitted(self, unit: str = UNIT, answers: Json | None = None) -> None:
+        """Correct a returned dossier, answer what was asked, and hand it in again."""
+        if answers:
+            await self.done(self.save({"answers": answers}, unit))
+        await self.answered(unit)
+        approval = (await self.read(unit))["approval"]
+        if not (approval and approval["is_current"]):
+            await self.done(self.act(f"{unit}.leader", "approve", unit=unit))
+        await self.done(self.act(f"{unit}.reporter", "submit", unit=unit))
+
+    async def document(self, number: int = 1, unit: str = UNIT) -> str:
+        """Upload a document of the unit and return its id; each number is another document."""
+        query = {"period_id": self.period["id"], "unit_id": (await self.read(unit))["unit_id"]}
+        caller = await self.as_(f"{unit}.reporter")
+        sent = await caller.post(
+            "/api/v1/evidence",
+            params=query | {"file_name": f"tài liệu {number}.pdf"},
+            content=b"%PDF-1.4\n% " + str(number).encode() + b"\n%%EOF\n",
+        )
+        assert sent.status_code == 201, sent.text
+        found: str = sent.json()["id"]
+        return found
+
     async def passed(
         self, unit: str = UNIT, reviewer: str = REVIEWER, set_key: str = "camau-2023-xa"
     ) -> None:
@@ -202,6 +262,41 @@ async def scene(as_user: LogIn) -> Scene:
     """Give the open year 2023."""
     admin = await as_user("admin")
     return Scene(as_user, (await admin.get("/api/v1/periods")).json()[0])
+
+
+BRVT: Json = {
+    "year": 2024,
+    "policy": "brvt-2022",
+    "submit_until": "2024-01-05",
+    "sets": {"commune": "camau-2023-xa"},
+}
+
+
+@pytest.fixture
+async def brvt(as_user: LogIn) -> Scene:
+    """Give another open year, of communes only, under the policy of Bà Rịa - Vũng Tàu (due on 2024-01-05)."""
+    return await Scene.opened(as_user, **BRVT)
+
+
+async def account(app: FastAPI, username: str, role: Role, home: str, place: str) -> None:
+    """Create an account at home in one unit with a role for another."""
+    async with app.state.database.session() as session, session.begin():
+        ids = await unit_ids_by_key(session)
+        user = User(
+            username=username,
+            full_name=f"Tài khoản mẫu {username}",
+            email=None,
+            unit_id=ids[home],
+            password_hash="-",
+            must_change_password=False,
+            is_active=True,
+            created_at=START,
+            failed_logins=0,
+            locked_until=None,
+        )
+        session.add(user)
+        await session.flush()
+        await set_grants(session, user, [Grant(role, ids[place])], START)
 
 
 def points(indicator: str, given: str) -> Json:

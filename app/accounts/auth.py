@@ -65,11 +65,16 @@ async def get_principal(
     principal = await queries.principal_for(session, claims, now, request.state.request_id)
     if principal is None:
         raise NotAuthenticated()
-    if scopes.scopes and principal.must_change_password:
-        raise PasswordChangeRequired("Dùng POST /api/v1/me/password.", "Use POST /api/v1/me/password.")
+    if scopes.scopes:
+        _require_own_password(principal)
     if any(Permission(scope) not in principal.permissions for scope in scopes.scopes):
         raise NotPermitted()
     return principal
+
+
+def _require_own_password(principal: Principal) -> None:
+    if principal.must_change_password:
+        raise PasswordChangeRequired("Dùng POST /api/v1/me/password.", "Use POST /api/v1/me/password.")
 
 
 def Requires(*permissions: Permission) -> Any:  # noqa: N802  reads as a declaration in the route
@@ -91,6 +96,18 @@ async def get_person(caller: Annotated[Principal, Security(get_principal)]) -> P
 
 
 Person = Annotated[Principal, Depends(get_person)]
+
+
+async def get_any_person(caller: Person) -> Principal:
+    """Return the caller if it is a person, whatever his roles are, with a password of his own.
+
+    Raises: NotPermitted (403), PasswordChangeRequired (403).
+    """
+    _require_own_password(caller)
+    return caller
+
+
+AnyPerson = Annotated[Principal, Depends(get_any_person)]
 
 
 async def _claim(

@@ -1,6 +1,7 @@
 """Who may do what: the whole policy on one screen. No I/O."""
 
 from dataclasses import dataclass, replace
+from datetime import date
 from enum import StrEnum
 from uuid import UUID
 
@@ -122,12 +123,17 @@ ROLE_REACH: dict[Role, Reach] = {
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A role held for a unit: one's own, or by a delegation in another's place."""
+    """A role held for a unit: one's own, or by a delegation in another's place until the end of a day.
+
+    `barred` are the units whoever is acted for does not review himself: nobody does it in his place either.
+    """
 
     role: Role
     unit_id: UUID
     on_behalf_of: UUID | None = None
     basis: str | None = None
+    until: date | None = None
+    barred: frozenset[UUID] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,8 +165,11 @@ class Principal(Actor):
 
     @property
     def own_units(self) -> frozenset[UUID]:
-        """Return the home unit and those the caller declares for or leads: he reviews none of them."""
-        return self.units_reaching(Reach.OWN) | {self.unit_id}
+        """Return the home unit and those the caller declares for or leads: he reviews none of them.
+
+        Nor those of the people he acts for: what one may not do himself, nobody does in his place.
+        """
+        return self.units_reaching(Reach.OWN).union({self.unit_id}, *(g.barred for g in self.grants))
 
     def acting_as(self, unit_id: UUID, permission: Permission) -> "Principal":
         """Return the caller in the role in which he does this for a unit, his own before a delegated one."""

@@ -10,7 +10,6 @@ from app.accounts.auth import Caller, NotAuthenticated, Person, Repeatable, Requ
 from app.accounts.models import ServiceAccount
 from app.accounts.permissions import Permission, Principal
 from app.accounts.schemas import (
-    GrantOut,
     MeOut,
     PasswordChange,
     ServiceAccountCreated,
@@ -79,17 +78,9 @@ async def logout(caller: Person, session: DbSession, now: Now) -> None:
 
 
 @me_routes.get("", response_model=MeOut)
-async def me(caller: Caller) -> MeOut:
-    """Show the caller's account, roles and permissions."""
-    grants = sorted(caller.grants, key=lambda g: (g.role, g.unit_id))
-    return MeOut(
-        id=caller.id,
-        name=caller.name,
-        unit_id=caller.unit_id,
-        grants=[GrantOut(role=g.role, unit_id=g.unit_id) for g in grants],
-        permissions=sorted(caller.permissions),
-        must_change_password=caller.must_change_password,
-    )
+async def me(caller: Caller, session: DbSession) -> MeOut:
+    """Show the caller's account, roles (his own and those delegated to him) and permissions."""
+    return await queries.me_out(session, caller)
 
 
 @me_routes.post(

@@ -1,6 +1,6 @@
 """Accounts as the API shows and takes them."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -99,6 +99,15 @@ class GrantOut(Schema):
     unit_id: UUID
 
 
+class HeldOut(GrantOut):
+    """A role the caller acts in now: his own, or another's by a delegation."""
+
+    on_behalf_of: UUID | None = Field(description="whose role it is; null: the caller's own")
+    on_behalf_of_name: str | None
+    basis: str | None = Field(description="how he signs: TM., KT., TL. or TUQ.")
+    until: date | None = Field(description="last day of the delegation (Asia/Ho_Chi_Minh)")
+
+
 class UserOut(Schema):
     """An account."""
 
@@ -119,7 +128,7 @@ class MeOut(Schema):
     id: UUID
     name: str
     unit_id: UUID
-    grants: list[GrantOut]
+    grants: list[HeldOut]
     permissions: list[Permission]
     must_change_password: bool
 

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.catalogue import queries
 from app.catalogue.files import Catalogue, LoadedSet, catalogue, parse_set
 from app.catalogue.models import IndexSetEvent, IndexSetRow, PolicyRow, SetState
+from app.catalogue.plausibility import plausibilities
 from app.catalogue.queries import Version, set_file
 from app.catalogue.reading import CatalogueFault, CatalogueFaulty
 from app.catalogue.schemas import IndexSetFile
@@ -34,16 +35,6 @@ class IndexSetFaulty(Problem):
     title_vi, title_en = "Tệp bộ chỉ số có lỗi", "The file of the index set is faulty"
 
 
-class IndexSetNotDraft(Problem):
-    status, code = 409, "index_set_not_draft"
-    title_vi, title_en = "Chỉ công bố được bản dự thảo", "Only a draft can be published"
-
-
-class IndexSetRetired(Problem):
-    status, code = 409, "index_set_retired"
-    title_vi, title_en = "Phiên bản này đã ngừng sử dụng", "This version is retired already"
-
-
 # --- the data files -----------------------------------------------------------------------------------------
 
 
@@ -55,6 +46,7 @@ async def load_catalogue(session: AsyncSession, now: datetime, files: Catalogue 
     Raises: VersionChanged if a file was altered without a new version: a version in use never changes.
     """
     files = files or catalogue()
+    plausibilities()  # a faulty file of cross-checks stops the start too, not the first dossier it would judge
     rows: list[IndexSetRow | PolicyRow] = []
     for loaded in files.sets.values():
         file = loaded.out
@@ -206,7 +198,7 @@ async def publish(
     """
     require_present(len(version.events), based_on)
     if version.state is not SetState.DRAFT:
-        raise IndexSetNotDraft(state=version.state.value)
+        raise queries.IndexSetNotDraft(state=version.state.value)
     return await _move(session, version, SetState.PUBLISHED, by, now)
 
 
@@ -219,7 +211,7 @@ async def retire(
     """
     require_present(len(version.events), based_on)
     if version.state is SetState.RETIRED:
-        raise IndexSetRetired()
+        raise queries.IndexSetRetired()
     return await _move(session, version, SetState.RETIRED, by, now, reason)
 
 

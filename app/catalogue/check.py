@@ -8,7 +8,16 @@ Exit 1 if a file has a fault. A difference between what a document declares and 
 import sys
 from pathlib import Path
 
-from app.catalogue.files import LoadedPolicy, LoadedSet, load_policy, load_set, policy_paths, set_paths
+from app.catalogue.files import (
+    LoadedPolicy,
+    LoadedSet,
+    catalogue,
+    load_policy,
+    load_set,
+    policy_paths,
+    set_paths,
+)
+from app.catalogue.plausibility import load_plausibility, plausibility_paths
 from app.catalogue.reading import CatalogueFaulty
 from app.catalogue.schemas import Counted
 
@@ -16,15 +25,28 @@ from app.catalogue.schemas import Counted
 def main(arguments: list[str]) -> int:
     """Check files, print a summary of each, and give the exit status."""
     status = 0
-    for path in map(Path, arguments) if arguments else [*set_paths(), *policy_paths()]:
+    paths = [*set_paths(), *policy_paths(), *plausibility_paths()]
+    for path in map(Path, arguments) if arguments else paths:
         try:
-            loaded = load_policy(path) if path.parent.name == "policies" else load_set(path)
+            lines = _checked(path)
         except CatalogueFaulty as error:
             sys.stderr.write(f"{error}\n")
             status = 1
         else:
-            sys.stdout.write("\n".join(_summary(loaded)) + "\n")
+            sys.stdout.write("\n".join(lines) + "\n")
     return status
+
+
+def _checked(path: Path) -> list[str]:
+    """Load a file, whichever kind it is, and sum it up."""
+    match path.parent.name:
+        case "policies":
+            return _summary(load_policy(path))
+        case "plausibility":
+            found = load_plausibility(path, catalogue())
+            return [f"{path.stem}: {len(found.checks)} cross-checks, a jump is more than {found.jump}"]
+        case _:
+            return _summary(load_set(path))
 
 
 def _summary(loaded: LoadedSet | LoadedPolicy) -> list[str]:

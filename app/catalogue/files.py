@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 
 from app.catalogue import reading, rules
 from app.catalogue.reading import CatalogueFaulty, Said
-from app.catalogue.schemas import IndexSetFile, IndexSetOut, PolicyFile
+from app.catalogue.schemas import IndexSetFile, IndexSetOut, PolicyFile, Row
 from app.catalogue.scored import applied_policy, scored_set
 from app.scoring import model
 
@@ -51,6 +51,7 @@ _VI = {
 }
 
 _File = TypeVar("_File", IndexSetFile, PolicyFile)
+_Shape = TypeVar("_Shape", bound=Row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ def parse_set(name: str, content: bytes) -> LoadedSet:
     Raises:
         CatalogueFaulty: the content cannot be read, or a row of it is wrong.
     """
-    file = _checked(reading.parse(name, content), IndexSetFile, rules.faults_of_set)
+    file = checked(reading.parse(name, content), IndexSetFile, rules.faults_of_set)
     return LoadedSet(shown_set(file), scored_set(file))
 
 
@@ -150,16 +151,21 @@ def content_sha256(file: IndexSetFile | PolicyFile) -> str:
 
 def _load(path: Path, kind: type[_File], contradictions: Callable[[_File], Iterator[rules.Fault]]) -> _File:
     read = reading.read(path)
-    file = _checked(read, kind, contradictions)
+    file = checked(read, kind, contradictions)
     if file.key != path.stem:
         vi, en = f"mã {file.key} khác tên tệp", f"the key {file.key} differs from the name of the file"
         raise CatalogueFaulty([read.fault(("key",), Said(vi, en))])
     return file
 
 
-def _checked(
-    read: reading.YamlFile, kind: type[_File], contradictions: Callable[[_File], Iterator[rules.Fault]]
-) -> _File:
+def checked(
+    read: reading.YamlFile, kind: type[_Shape], contradictions: Callable[[_Shape], Iterator[rules.Fault]]
+) -> _Shape:
+    """Give what was read its shape.
+
+    Raises:
+        CatalogueFaulty: with everything that does not fit the shape, or else every contradiction.
+    """
     try:
         file = kind.model_validate(read.content)
     except ValidationError as error:

@@ -25,7 +25,8 @@ from app.catalogue.version_schemas import (
     VersionOut,
     WholeVersionOut,
 )
-from app.core.problems import NotFound
+from app.core.http import AllowedAction
+from app.core.problems import Lang, NotFound, Problem, title_of
 from app.scoring.model import IndexSet, Policy
 from app.units.models import Unit, UnitVersion
 from app.units.queries import valid_on
@@ -36,6 +37,16 @@ _Row = TypeVar("_Row", IndexSetRow, PolicyRow)
 # version does change, and is asked for every time.
 _rows: dict[UUID, Any] = {}
 _parsed: dict[tuple[str, str], Any] = {}
+
+
+class IndexSetNotDraft(Problem):
+    status, code = 409, "index_set_not_draft"
+    title_vi, title_en = "Chỉ công bố được bản dự thảo", "Only a draft can be published"
+
+
+class IndexSetRetired(Problem):
+    status, code = 409, "index_set_retired"
+    title_vi, title_en = "Phiên bản này đã ngừng sử dụng", "This version is retired already"
 
 
 class IndexSetNotFound(NotFound):
@@ -192,12 +203,12 @@ async def method_of(session: AsyncSession, version: Version) -> str:
 def summary_of(version: Version) -> SetSummary:
     """Return a version that is or was published as the public list shows it."""
     assert version.published_at is not None, "the public list holds no drafts"
-    told = version_out(version).model_dump(exclude={"events"})
+    told = version_out(version).model_dump(exclude={"events", "allowed_actions"})
     return SetSummary(**told, loaded_at=version.row.loaded_at, published_at=version.published_at)
 
 
-def version_out(version: Version) -> VersionOut:
-    """Return a version in short, with its events."""
+def version_out(version: Version, lang: Lang = "vi") -> VersionOut:
+    """Return a version in short, with its events and what may be done with it."""
     row, file = version.row, set_file(version.row)
     return VersionOut(
         key=row.key,
@@ -209,7 +220,19 @@ def version_out(version: Version) -> VersionOut:
         changes=file.changes or [],
         is_ranked=scoring_set(row).is_ranked,
         events=[EventOut.model_validate(event) for event in version.events],
+        allowed_actions=_allowed_actions(version.state, lang),
     )
+
+
+def _allowed_actions(state: SetState, lang: Lang) -> list[AllowedAction]:
+    denied: dict[str, type[Problem] | None] = {
+        "publish": None if state is SetState.DRAFT else IndexSetNotDraft,
+        "retire": IndexSetRetired if state is SetState.RETIRED else None,
+    }
+    return [
+        AllowedAction.of(action, why.code if why else None, title_of(why), lang)
+        for action, why in denied.items()
+    ]
 
 
 def set_out(version: Version) -> SetOut:
@@ -224,9 +247,12 @@ def set_out(version: Version) -> SetOut:
     )
 
 
-def whole_version_out(version: Version) -> WholeVersionOut:
+def whole_version_out(version: Version, lang: Lang) -> WholeVersionOut:
     """Return a version in full, with its events."""
-    return WholeVersionOut(**dict(set_out(version)), events=version_out(version).events)
+    short = version_out(version, lang)
+    return WholeVersionOut(
+        **dict(set_out(version)), events=short.events, allowed_actions=short.allowed_actions
+    )
 
 
 def _agencies(file: IndexSetFile) -> set[str]:

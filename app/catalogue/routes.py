@@ -12,7 +12,7 @@ from app.catalogue.schemas import PolicyFile
 from app.catalogue.version_schemas import DiffOut, Key, SetOut, SetSummary, Version
 from app.catalogue.versions import diff
 from app.core.conditional import matches
-from app.core.http import DbSession, Schema, problems, router
+from app.core.http import PAGE_POLICY, DbSession, Schema, problems, router
 
 OfVersion = Annotated[Version | None, Query(description="default: the latest that is published")]
 IfNoneMatch = Annotated[str, Header()]
@@ -22,8 +22,6 @@ routes = router("/index-sets", _TAG)
 policy_routes = router("/policies", _TAG)
 _UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "unchanged"}}
 _FOUND = _UNCHANGED | problems(queries.IndexSetNotFound)
-# The page brings its own style and loads nothing.
-_PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 
 
 class PolicySummary(Schema):
@@ -76,7 +74,7 @@ async def read_method(
     page = await queries.method_of(session, found)
     # Of the page, not of the set: a page that is written otherwise is sent again.
     etag = f'"{sha256(page.encode()).hexdigest()}"'
-    headers = {"ETag": etag, "Content-Security-Policy": _PAGE_POLICY}
+    headers = {"ETag": etag, "Content-Security-Policy": PAGE_POLICY}
     if matches(if_none_match.encode(), etag.encode()):
         return Response(status_code=304, headers=headers)
     return HTMLResponse(page, headers=headers)

@@ -16,7 +16,7 @@ from app.catalogue.version_schemas import (
     VersionOut,
     WholeVersionOut,
 )
-from app.core.http import DbSession, IfMatch, Now, StrictRequest, etag, problems, router
+from app.core.http import DbSession, IfMatch, Language, Now, StrictRequest, etag, problems, router
 
 CanManage = Annotated[Principal, Requires(Permission.CATALOGUE_MANAGE)]
 
@@ -51,28 +51,28 @@ async def import_index_set(
 
 
 @routes.get("/{key}/versions", response_model=list[VersionOut], responses=_FOUND)
-async def list_versions(key: Key, _: CanManage, session: DbSession) -> list[VersionOut]:
+async def list_versions(key: Key, _: CanManage, session: DbSession, lang: Language) -> list[VersionOut]:
     """List the versions of a set, drafts included, with everything that became of them; the latest first."""
     found = await queries.versions(session, key)
     if not found:
         raise queries.IndexSetNotFound()
-    return [queries.version_out(version) for version in found]
+    return [queries.version_out(version, lang) for version in found]
 
 
 @routes.get("/{key}/versions/{version}", response_model=WholeVersionOut, responses=_FOUND)
 async def read_version(
-    key: Key, version: Version, _: CanManage, session: DbSession, response: Response
+    key: Key, version: Version, _: CanManage, session: DbSession, lang: Language, response: Response
 ) -> WholeVersionOut:
     """Show a version in full, drafts included; the ETag counts its events."""
     found = await queries.version_of(session, key, version)
     response.headers["ETag"] = etag(len(found.events))
-    return queries.whole_version_out(found)
+    return queries.whole_version_out(found, lang)
 
 
 @routes.post(
     "/{key}/versions/{version}/publish",
     response_model=VersionOut,
-    responses=problems(queries.IndexSetNotFound, actions.IndexSetNotDraft),
+    responses=problems(queries.IndexSetNotFound, queries.IndexSetNotDraft),
     dependencies=[Repeatable(Permission.CATALOGUE_MANAGE)],
 )
 async def publish_version(
@@ -82,19 +82,20 @@ async def publish_version(
     caller: CanManage,
     session: DbSession,
     now: Now,
+    lang: Language,
     response: Response,
 ) -> VersionOut:
     """Publish a draft: everybody reads it, and new periods can use it. Earlier versions stay published."""
     draft = await queries.version_of(session, key, version)
     published = await actions.publish(session, draft, based_on=if_match, by=caller, now=now)
     response.headers["ETag"] = etag(len(published.events))
-    return queries.version_out(published)
+    return queries.version_out(published, lang)
 
 
 @routes.post(
     "/{key}/versions/{version}/retire",
     response_model=VersionOut,
-    responses=problems(queries.IndexSetNotFound, actions.IndexSetRetired),
+    responses=problems(queries.IndexSetNotFound, queries.IndexSetRetired),
     dependencies=[Repeatable(Permission.CATALOGUE_MANAGE)],
 )
 async def retire_version(
@@ -105,10 +106,11 @@ async def retire_version(
     caller: CanManage,
     session: DbSession,
     now: Now,
+    lang: Language,
     response: Response,
 ) -> VersionOut:
     """Retire a version: no new period can use it. Periods that do keep it; what was published stays readable."""
     held = await queries.version_of(session, key, version)
     retired = await actions.retire(session, held, body.reason, based_on=if_match, by=caller, now=now)
     response.headers["ETag"] = etag(len(retired.events))
-    return queries.version_out(retired)
+    return queries.version_out(retired, lang)

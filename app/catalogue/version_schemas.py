@@ -9,7 +9,7 @@ from pydantic import Field
 
 from app.catalogue.models import SetState
 from app.catalogue.schemas import Code, Counted, Difference, IndexSetOut, Title
-from app.core.http import Schema
+from app.core.http import AllowedAction, Schema
 from app.units.models import UnitKind
 
 Key = Annotated[str, Field(max_length=64, examples=["camau-2023-xa"])]
@@ -103,12 +103,14 @@ class VersionOut(Schema):
     changes: list[str]
     is_ranked: bool
     events: list[EventOut]
+    allowed_actions: list[AllowedAction]
 
 
 class WholeVersionOut(SetOut):
     """A version in full, drafts included, with everything that became of it."""
 
     events: list[EventOut]
+    allowed_actions: list[AllowedAction]
 
 
 class RetireIn(

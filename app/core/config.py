@@ -38,6 +38,16 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(100 * 1024**2, ge=1)
     max_body_bytes: int = Field(2 * 1024**2, ge=1024, description="limit of a JSON or form body")
     db_pool_size: int = Field(10, ge=1, le=100)
+    worker_seconds: float = Field(5, ge=0, le=3600, description="pause between rounds of notices; 0: none")
+    smtp_host: str = Field(
+        "", description="mail server; empty: no e-mail is sent, and none is kept to be sent"
+    )
+    smtp_port: int = Field(587, ge=1, le=65535)
+    smtp_username: str = ""
+    smtp_password: SecretStr | None = None
+    smtp_security: Literal["none", "starttls", "tls"] = "starttls"
+    mail_from: str = Field("", description="sender of e-mails: DTI <dti@example.vn>")
+    public_url: str = Field("", description="address of the frontend, for links in e-mails")
 
     _is_demo: bool = PrivateAttr(False)
 
@@ -78,6 +88,14 @@ class Settings(BaseSettings):
     def evidence_path(self) -> Path:
         """Return the folder of the evidence files."""
         return self.evidence_dir or self.var_dir / "evidence"
+
+    def refuse_nameless_mail(self) -> None:
+        """Refuse to send e-mails that come from nobody.
+
+        Raises: SettingMissing.
+        """
+        if self.smtp_host and "@" not in self.mail_from:
+            raise SettingMissing("MAIL_FROM is missing: SMTP_HOST is set, name the sender of the e-mails")
 
     def refuse_default_secrets(self) -> None:
         """Refuse to run a real server on what everybody knows.

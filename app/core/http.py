@@ -270,6 +270,12 @@ async def _remember(request: Request, response: Response) -> None:
     )
 
 
+# --- pages for people ---------------------------------------------------------------------------------------
+
+# The Content-Security-Policy of a page that brings its own style and loads nothing.
+PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+
+
 # --- routes -------------------------------------------------------------------------------------------------
 
 

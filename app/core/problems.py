@@ -57,6 +57,11 @@ class Problem(Exception):
         return document | self.members
 
 
+def title_of(problem: type[Problem] | None) -> tuple[str, str]:
+    """Return the titles of a problem in Vietnamese and English; empty without one."""
+    return (problem.title_vi, problem.title_en) if problem else ("", "")
+
+
 def all_problems() -> list[type[Problem]]:
     """Return every problem class known to the process, ordered by code."""
     found: list[type[Problem]] = []
@@ -123,6 +128,13 @@ class Conflict(Problem):
 
     status, code = 409, "conflict"
     title_vi, title_en = "Dữ liệu bị trùng hoặc xung đột", "The change conflicts with existing data"
+
+
+class NothingChanged(Problem):
+    """What is asked for is there already, word for word."""
+
+    status, code = 409, "nothing_changed"
+    title_vi, title_en = "Không có gì thay đổi so với lần trước", "Nothing has changed since the last time"
 
 
 class Unavailable(Problem):

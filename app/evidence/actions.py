@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,7 +15,7 @@ from app.core.files import Upload
 from app.core.problems import InvalidRequest, Problem
 from app.evidence.content import declared_type, require_type
 from app.evidence.models import Document
-from app.evidence.rules import file_name_faults, tidy
+from app.evidence.rules import date_faults, file_name_faults, tidy
 from app.evidence.schemas import DocumentPatch
 from app.periods.queries import period_by_id, require_open
 from app.units.queries import UnitNotFound
@@ -42,6 +43,7 @@ class NewDocument:
     media_type: str
     title: str | None
     number: str | None
+    issued_on: date | None
 
 
 async def expect(
@@ -52,7 +54,9 @@ async def expect(
     file_name: str,
     title: str | None,
     number: str | None,
+    issued_on: date | None,
     by: Principal,
+    now: datetime,
 ) -> NewDocument:
     """Check everything that can be refused before a byte is read.
 
@@ -62,7 +66,7 @@ async def expect(
     if not by.may(Permission.EVIDENCE_UPLOAD, unit_id):
         raise UnitNotFound()
     file_name = tidy(file_name)
-    if faults := file_name_faults(file_name):
+    if faults := file_name_faults(file_name) + date_faults("query/issued_on", issued_on, now):
         raise InvalidRequest(faults=faults)
     return NewDocument(
         period_id=period_id,
@@ -71,6 +75,7 @@ async def expect(
         media_type=declared_type(file_name),
         title=title,
         number=number,
+        issued_on=issued_on,
     )
 
 
@@ -117,13 +122,14 @@ async def keep(
         sha256=upload.sha256,
         title=new.title,
         number=new.number,
+        issued_on=new.issued_on,
         uploaded_by=by.id,
         uploaded_by_name=by.name,
         uploaded_at=now,
     )
     session.add(document)
-    told = ("file_name", "media_type", "size_bytes", "sha256", "title", "number")
-    after = {name: getattr(document, name) for name in told}
+    told = ("file_name", "media_type", "size_bytes", "sha256", "title", "number", "issued_on")
+    after = _for_audit({name: getattr(document, name) for name in told})
     after |= {"period_id": str(new.period_id), "unit_id": str(new.unit_id)}
     await record(session, by, "evidence.upload", document, now, after=after)
     return document
@@ -132,11 +138,13 @@ async def keep(
 async def change(
     session: AsyncSession, document: Document, patch: DocumentPatch, *, by: Actor, now: datetime
 ) -> None:
-    """Correct the title or the number; nothing is written if nothing changes.
+    """Correct what is said of a document; nothing is written if nothing changes.
 
-    Raises: PeriodNotOpen (409).
+    Raises: PeriodNotOpen (409), InvalidRequest (422).
     """
     await _require_open(session, document.period_id)
+    if faults := date_faults("/issued_on", patch.issued_on, now):
+        raise InvalidRequest(faults=faults)
     given = patch.model_dump(exclude_unset=True)
     after = {name: value for name, value in given.items() if getattr(document, name) != value}
     if not after:
@@ -145,7 +153,13 @@ async def change(
     for name, value in after.items():
         setattr(document, name, value)
     document.touch()
-    await record(session, by, "evidence.change", document, now, before=before, after=after)
+    known = _for_audit(after)
+    await record(session, by, "evidence.change", document, now, before=_for_audit(before), after=known)
+
+
+def _for_audit(values: dict[str, Any]) -> dict[str, Any]:
+    """Return values as JSON holds them."""
+    return {name: value.isoformat() if isinstance(value, date) else value for name, value in values.items()}
 
 
 async def _require_open(session: AsyncSession, period_id: UUID) -> None:

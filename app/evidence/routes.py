@@ -28,7 +28,7 @@ from app.core.problems import Problem
 from app.evidence import actions, content, queries
 from app.evidence.download import ANY_FILE, DOWNLOAD, Download, Files, sent
 from app.evidence.models import Document
-from app.evidence.schemas import DocumentOut, DocumentPatch, Number, Title
+from app.evidence.schemas import DocumentOut, DocumentPatch, IssuedOn, Number, Title
 from app.periods.queries import PeriodNotFound, PeriodNotOpen
 from app.units.queries import UnitNotFound
 
@@ -91,6 +91,7 @@ async def upload_document(
     response: Response,
     title: Annotated[Title | None, Query()] = None,
     number: Annotated[Number | None, Query()] = None,
+    issued_on: Annotated[IssuedOn | None, Query()] = None,
 ) -> Document:
     """Store a file of your unit; the body is the raw file. It can be cited by any indicator of the period."""
     new = await actions.expect(
@@ -100,7 +101,9 @@ async def upload_document(
         file_name=file_name,
         title=title,
         number=number,
+        issued_on=issued_on,
         by=caller,
+        now=now,
     )
     await session.commit()  # nothing is written yet: a slow client must not hold a connection of the pool
     max_bytes = request.app.state.settings.max_upload_bytes
@@ -146,7 +149,7 @@ async def change_document(
     now: Now,
     response: Response,
 ) -> Document:
-    """Correct the title or the number of a document of your unit."""
+    """Correct what is said of a document of your unit: title, number, its own date."""
     document = await queries.own_document_for(session, caller, document_id)
     require_version(document, if_match)
     await actions.change(session, document, body, by=caller, now=now)

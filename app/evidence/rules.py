@@ -1,8 +1,10 @@
 """Which file names and texts are fit to be stored and shown. Pure."""
 
 import unicodedata
+from datetime import date, datetime
 
 from app.core.problems import Fault
+from app.core.vietnamese import VIETNAM
 
 MAX_NAME_CHARACTERS = 200
 
@@ -36,3 +38,14 @@ def file_name_faults(name: str) -> list[Fault]:
         vi, en = "có ký tự điều khiển hoặc ký tự ẩn", "has control or hidden characters"
         faults.append(("file_name_has_hidden_characters", vi, en))
     return [Fault("query/file_name", *fault) for fault in faults]
+
+
+def date_faults(pointer: str, issued_on: date | None, now: datetime) -> list[Fault]:
+    """Return what is wrong with a document's own date: nothing is issued after today (the day in Vietnam)."""
+    if issued_on is None or issued_on <= now.astimezone(VIETNAM).date():
+        return []
+    return [
+        Fault(
+            pointer, "in_the_future", "ngày văn bản phải từ hôm nay trở về trước", "must be today or earlier"
+        )
+    ]

@@ -1,6 +1,6 @@
 """Documents as the API shows and takes them."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -28,18 +28,29 @@ Number = Annotated[
     Field(examples=["12/QĐ-UBND"]),
     AfterValidator(_one_line),
 ]
+IssuedOn = Annotated[
+    date,
+    Field(ge=date(1945, 1, 1), description="the document's own date", examples=["2023-06-19"]),
+]
 
 
 class DocumentPatch(
     Schema,
     json_schema_extra={
-        "examples": [{"title": "Quyết định thành lập Ban Chỉ đạo chuyển đổi số", "number": "12/QĐ-UBND"}]
+        "examples": [
+            {
+                "title": "Quyết định thành lập Ban Chỉ đạo chuyển đổi số",
+                "number": "12/QĐ-UBND",
+                "issued_on": "2023-06-19",
+            }
+        ]
     },
 ):
     """What the unit says of its document; null removes it, a field left out stays."""
 
     title: Title | None = None
     number: Number | None = None
+    issued_on: IssuedOn | None = None
 
 
 class DocumentOut(Schema):
@@ -54,5 +65,6 @@ class DocumentOut(Schema):
     sha256: str = Field(description="of the bytes, hex")
     title: str | None
     number: str | None
+    issued_on: date | None = Field(description="the document's own date, as the unit gives it")
     uploaded_by_name: str
     uploaded_at: datetime

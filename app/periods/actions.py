@@ -23,11 +23,6 @@ class PeriodExists(Problem):
     title_vi, title_en = "Năm này đã có kỳ đánh giá", "There is already a period of this year"
 
 
-class PeriodAlreadyOpen(Problem):
-    status, code = 409, "period_already_open"
-    title_vi, title_en = "Kỳ đánh giá đã mở", "The period is already open"
-
-
 async def prepare(session: AsyncSession, body: PeriodIn, *, by: Actor, now: datetime) -> Period:
     """Create a draft period with its deadlines.
 
@@ -165,7 +160,7 @@ async def change(
     Raises: PeriodAlreadyOpen (409), InvalidRequest (422).
     """
     if period.state is not PeriodState.DRAFT:
-        raise PeriodAlreadyOpen()
+        raise queries.PeriodAlreadyOpen()
     _require_guidance_within(body.guidance_on, period.starts_on)
     policy = await catalogue.policy_by_id(session, period.policy_id)
     if body.submit_until is not None or catalogue.policy_file(policy).submission is None:

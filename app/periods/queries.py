@@ -6,9 +6,11 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.accounts.permissions import Permission, Principal
 from app.catalogue import queries as catalogue
 from app.catalogue.models import IndexSetRow
-from app.core.problems import NotFound, Problem
+from app.core.http import AllowedAction
+from app.core.problems import Lang, NotFound, Problem, title_of
 from app.periods.models import CalendarDay, Period, PeriodSet, PeriodState
 from app.periods.rules import Calendar
 from app.periods.schemas import PeriodOut, PeriodSetOut
@@ -22,6 +24,11 @@ class PeriodNotFound(NotFound):
 class PeriodNotOpen(Problem):
     status, code = 409, "period_not_open"
     title_vi, title_en = "Kỳ đánh giá chưa mở", "The period is not open"
+
+
+class PeriodAlreadyOpen(Problem):
+    status, code = 409, "period_already_open"
+    title_vi, title_en = "Kỳ đánh giá đã mở", "The period is already open"
 
 
 def require_open(period: Period) -> None:
@@ -56,7 +63,7 @@ async def sets_of(session: AsyncSession, period_id: UUID) -> list[tuple[PeriodSe
     return [(used, held) for used, held in (await session.execute(query)).all()]
 
 
-async def period_out(session: AsyncSession, period: Period) -> PeriodOut:
+async def period_out(session: AsyncSession, period: Period, caller: Principal, lang: Lang) -> PeriodOut:
     """Return the period as the API shows it."""
     policy = await catalogue.policy_by_id(session, period.policy_id)
     sets = [
@@ -69,14 +76,29 @@ async def period_out(session: AsyncSession, period: Period) -> PeriodOut:
         )
         for used, held in await sets_of(session, period.id)
     ]
-    shown = {name: getattr(period, name) for name in PeriodOut.model_fields if name not in ("sets", "policy")}
-    return PeriodOut(**shown, policy=policy.key, sets=sets)
+    made = {"sets", "policy", "allowed_actions"}
+    shown = {name: getattr(period, name) for name in PeriodOut.model_fields if name not in made}
+    may = _allowed_actions(period, caller, lang)
+    return PeriodOut(**shown, policy=policy.key, sets=sets, allowed_actions=may)
 
 
-async def periods(session: AsyncSession) -> list[PeriodOut]:
+def _allowed_actions(period: Period, caller: Principal, lang: Lang) -> list[AllowedAction]:
+    """Return what the caller may do with a period: it is changed and opened while it is prepared."""
+    why, words = None, ("", "")
+    if Permission.PERIOD_MANAGE not in caller.permissions:
+        why, words = (
+            "not_your_role",
+            ("Vai trò của bạn không quản lý kỳ đánh giá", "Your role manages no periods"),
+        )
+    elif period.state is not PeriodState.DRAFT:
+        why, words = PeriodAlreadyOpen.code, title_of(PeriodAlreadyOpen)
+    return [AllowedAction.of(action, why, words, lang) for action in ("change", "open")]
+
+
+async def periods(session: AsyncSession, caller: Principal, lang: Lang) -> list[PeriodOut]:
     """Return every period, the latest year first."""
     rows = (await session.scalars(select(Period).order_by(Period.year.desc()))).all()
-    return [await period_out(session, row) for row in rows]
+    return [await period_out(session, row, caller, lang) for row in rows]
 
 
 async def calendar(session: AsyncSession) -> Calendar:

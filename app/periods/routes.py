@@ -7,7 +7,17 @@ from fastapi import Header, Response
 
 from app.accounts.auth import Repeatable, Requires
 from app.accounts.permissions import Permission, Principal
-from app.core.http import DbSession, IfMatch, Now, problems, require_version, router, set_etag, version_in
+from app.core.http import (
+    DbSession,
+    IfMatch,
+    Language,
+    Now,
+    problems,
+    require_version,
+    router,
+    set_etag,
+    version_in,
+)
 from app.core.problems import PreconditionMissing, StaleVersion
 from app.periods import actions, queries
 from app.periods.schemas import CalendarDayIn, CalendarDayOut, Day, PeriodIn, PeriodOut, PeriodPatch
@@ -20,9 +30,9 @@ calendar_routes = router("/calendar", "Kỳ đánh giá · Periods")
 
 
 @routes.get("", response_model=list[PeriodOut])
-async def list_periods(_: CanRead, session: DbSession) -> list[PeriodOut]:
+async def list_periods(caller: CanRead, session: DbSession, lang: Language) -> list[PeriodOut]:
     """List the assessment years, the latest first."""
-    return await queries.periods(session)
+    return await queries.periods(session, caller, lang)
 
 
 @routes.post(
@@ -33,27 +43,34 @@ async def list_periods(_: CanRead, session: DbSession) -> list[PeriodOut]:
     dependencies=[Repeatable(Permission.PERIOD_MANAGE)],
 )
 async def prepare_period(
-    body: PeriodIn, caller: CanManage, session: DbSession, now: Now, response: Response
+    body: PeriodIn,
+    caller: CanManage,
+    session: DbSession,
+    now: Now,
+    lang: Language,
+    response: Response,
 ) -> PeriodOut:
     """Prepare an assessment year: its sets, its policy and its deadlines, all shown before it is opened."""
     period = await actions.prepare(session, body, by=caller, now=now)
     await session.flush()
     set_etag(response, period)
-    return await queries.period_out(session, period)
+    return await queries.period_out(session, period, caller, lang)
 
 
 @routes.get("/{period_id}", response_model=PeriodOut, responses=problems(queries.PeriodNotFound))
-async def read_period(period_id: UUID, _: CanRead, session: DbSession, response: Response) -> PeriodOut:
+async def read_period(
+    period_id: UUID, caller: CanRead, session: DbSession, lang: Language, response: Response
+) -> PeriodOut:
     """Show an assessment year."""
     period = await queries.period_by_id(session, period_id)
     set_etag(response, period)
-    return await queries.period_out(session, period)
+    return await queries.period_out(session, period, caller, lang)
 
 
 @routes.patch(
     "/{period_id}",
     response_model=PeriodOut,
-    responses=problems(queries.PeriodNotFound, actions.PeriodAlreadyOpen),
+    responses=problems(queries.PeriodNotFound, queries.PeriodAlreadyOpen),
 )
 async def change_period(
     period_id: UUID,
@@ -62,6 +79,7 @@ async def change_period(
     caller: CanManage,
     session: DbSession,
     now: Now,
+    lang: Language,
     response: Response,
 ) -> PeriodOut:
     """Move the guidance date of a year that is not open yet; the deadlines follow."""
@@ -70,7 +88,7 @@ async def change_period(
     await actions.change(session, period, body, by=caller, now=now)
     await session.flush()
     set_etag(response, period)
-    return await queries.period_out(session, period)
+    return await queries.period_out(session, period, caller, lang)
 
 
 @calendar_routes.get("/{day}", response_model=CalendarDayOut)

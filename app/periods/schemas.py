@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from app.core.http import Schema
+from app.core.http import AllowedAction, Schema
 from app.periods.models import PeriodState
 from app.units.models import UnitKind
 
@@ -78,6 +78,7 @@ class PeriodOut(Schema):
     state: PeriodState
     opened_at: datetime | None
     sets: list[PeriodSetOut]
+    allowed_actions: list[AllowedAction]
 
 
 class CalendarDayIn(

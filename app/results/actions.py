@@ -1,50 +1,33 @@
-"""Finalizing a ranking scope and publishing its result."""
+"""Finalizing a ranking scope; announcing, publishing and withdrawing its result."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from datetime import datetime
-from typing import Any
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.permissions import Permission, Principal
-from app.catalogue.models import IndexSetRow, PolicyRow
+from app.catalogue import queries as catalogue
 from app.core.audit import record
-from app.core.db import driver_of, new_id
-from app.core.problems import Fault, InvalidRequest, Problem
+from app.core.db import new_id
+from app.core.problems import Fault, InvalidRequest, NothingChanged, Problem
 from app.core.vietnamese import VIETNAM
 from app.periods.models import Period
+from app.periods.queries import calendar
+from app.periods.rules import end_of, is_late
 from app.results import publication, queries
 from app.results.models import Result, ResultState
+from app.results.notes import notes_to
+from app.results.rules import DENIAL_TEXT, TRANSITIONS, Action, denial, is_changed
 from app.results.schemas import PublishIn, SupersededBy
-from app.results.snapshot import Line, Seen, Snapshot, not_collecting
-from app.scoring.engine import ENGINE_VERSION
+from app.results.snapshot import Seen, not_collecting
+from app.results.standing import standing_of
+from app.results.storing import new_result, store_lines
+from app.submissions.actions import ActionNotAllowed
 from app.submissions.models import RankingScope
 
 FAULTS_SHOWN = 200
-# Written as absent, so that the answer can be made before anything is read back.
-_PUBLICATION = (
-    "decision_number",
-    "decision_date",
-    "signer",
-    "published_at",
-    "published_by",
-    "published_by_name",
-    "announced_at",
-    "announced_by",
-    "announced_by_name",
-    "appeals_due_at",
-    "withdrawn_at",
-    "withdrawn_by",
-    "withdrawn_by_name",
-    "withdrawn_reason",
-    "superseded_by_id",
-    "ranking",
-    "ranking_gzip",
-    "ranking_etag",
-)
 CHANNEL = "results"  # told of every publication, with the id of the result
 
 
@@ -53,25 +36,16 @@ class ScopeNotReviewed(Problem):
     title_vi, title_en = "Còn hồ sơ chưa thẩm định xong", "Some dossiers have not passed their review"
 
 
-class NothingChanged(Problem):
-    status, code = 409, "nothing_changed"
-    title_vi, title_en = (
-        "Không có gì thay đổi so với lần chốt trước",
-        "Nothing has changed since it was finalized",
-    )
-
-
 class ReasonMissing(Problem):
     status, code = 409, "reason_missing"
     title_vi, title_en = "Chốt lại phải nêu lý do", "Finalizing again needs a reason"
 
 
 class NotPublishable(Problem):
+    """The result's state, a dossier or an appeal stands in the way of its publication; `reason_code` says which."""
+
     status, code = 409, "not_publishable"
-    title_vi, title_en = (
-        "Chỉ công bố được phiên bản tạm thời mới nhất",
-        "Only the newest provisional version can be published",
-    )
+    title_vi, title_en = "Hiện chưa công bố được kết quả này", "This result cannot be published now"
 
 
 async def finalize(
@@ -95,9 +69,9 @@ async def finalize(
         taking, snapshot = await queries.taken(session, basis)
         if snapshot is None:
             raise not_reviewed(taking.waiting)
-        await _store(session, result_id, snapshot)
+        await store_lines(session, result_id, snapshot)
     previous = await queries.newest_of(session, scope.id)
-    if previous is not None and previous.sha256 == snapshot.sha256:
+    if previous is not None and not is_changed(previous, snapshot.sha256):
         raise NothingChanged(result_id=str(previous.id), number=previous.number)
     if previous is not None and not reason:
         raise ReasonMissing(
@@ -106,16 +80,16 @@ async def finalize(
     number = previous.number + 1 if previous else 1
     period = await session.get_one(Period, scope.period_id)
     why = reason if previous else None
-    result = _result(result_id, scope, period, overseers, index_set, policy, snapshot, number, why, by, now)
+    result = new_result(
+        result_id, scope, period, overseers, index_set, policy, snapshot, number, why, by, now
+    )
+    result.notes = [note.model_dump(mode="json") for note in await notes_to(session, scope, period)]
     session.add(result)
     scope.touch()
     await session.flush()
-    if previous is not None and previous.state is ResultState.PROVISIONAL:
-        previous.state, previous.superseded_by_id = ResultState.SUPERSEDED, result.id
-        previous.touch()
-        await session.flush()
+    await _supersede(session, result, Action.FINALIZE, by, now)
     known = {"number": number, "units": result.units, "sha256": result.sha256}
-    await record(session, by, "result.finalize", result, now, after=known, reason=result.reason)
+    await record(session, by, "result.finalize", result, now, after=known, reason=result.reason, tell=True)
     return result
 
 
@@ -133,99 +107,154 @@ def not_reviewed(waiting: list[Seen]) -> ScopeNotReviewed:
     return ScopeNotReviewed(faults=faults, waiting=len(waiting))
 
 
-def _result(
-    result_id: UUID,
+# --- signing ------------------------------------------------------------------------------------------------
+
+
+async def announce(
+    session: AsyncSession,
+    result: Result,
     scope: RankingScope,
-    period: Period,
-    overseers: list[UUID],
-    index_set: IndexSetRow,
-    policy: PolicyRow,
-    snapshot: Snapshot,
-    number: int,
-    reason: str | None,
+    appeals_until: date | None,
+    *,
     by: Principal,
     now: datetime,
-) -> Result:
-    return Result(
-        id=result_id,
-        scope_id=scope.id,
-        period_id=scope.period_id,
-        number=number,
-        year=period.year,
-        unit_kind=scope.unit_kind,
-        scope_name=scope.name,
-        overseen_by=overseers,
-        index_set_id=index_set.id,
-        index_set_sha256=index_set.sha256,
-        policy_id=policy.id,
-        policy_sha256=policy.sha256,
-        engine_version=ENGINE_VERSION,
-        peers=snapshot.peers,
-        units=snapshot.units,
-        sha256=snapshot.sha256,
-        finalized_at=now,
-        finalized_by=by.id,
-        finalized_by_name=by.name,
-        reason=reason,
-        notes=[],
-        state=ResultState.PROVISIONAL,
-        **dict.fromkeys(_PUBLICATION),
-    )
+) -> None:
+    """Show the newest version to the units of the scope, before anything is public (công bố sơ bộ).
 
-
-async def _store(session: AsyncSession, result_id: UUID, snapshot: Snapshot) -> None:
-    """Store the lines while the next ones are made; whoever refuses the result afterwards rolls them back."""
-    connection = await driver_of(session)
-    await connection.copy_records_to_table(
-        "result_line",
-        records=_records(result_id, snapshot),
-        columns=["result_id", *Line._fields],
-    )
-
-
-async def _records(result_id: UUID, snapshot: Snapshot) -> AsyncIterator[tuple[Any, ...]]:
-    """Give the rows to copy, and the event loop its turn: a fast socket alone would never make the driver wait."""
-    batches = snapshot.batches()
-    while lines := await asyncio.to_thread(next, batches, None):
-        for i, line in enumerate(lines):
-            if i % 64 == 0:
-                await asyncio.sleep(0)
-            yield result_id, *line
-
-
-# --- publication --------------------------------------------------------------------------------------------
+    Raises: ActionNotAllowed (409), InvalidRequest (422) for an impossible day.
+    """
+    by = await _signer(session, result, scope, Action.ANNOUNCE, by, now)
+    result.appeals_due_at = await _appeals_due(session, result, appeals_until, now)
+    result.state = TRANSITIONS[Action.ANNOUNCE].moves[result.state]
+    result.announced_at, result.announced_by, result.announced_by_name = now, by.id, by.name
+    result.touch()
+    await _supersede(session, result, Action.ANNOUNCE, by, now)
+    known = {"number": result.number, "appeals_due_at": _text(result.appeals_due_at)}
+    await record(session, by, "result.announce", result, now, after=known, reason=result.reason, tell=True)
 
 
 async def publish(
     session: AsyncSession, result: Result, decision: PublishIn, *, by: Principal, now: datetime
 ) -> None:
-    """Publish the newest provisional version; the version published so far is superseded by it.
+    """Publish the newest version by a decision; the version published so far is superseded by it.
 
-    Raises: NotPublishable (409), InvalidRequest (422) for an impossible date.
+    Raises: NotPublishable (409) with `reason_code`, InvalidRequest (422) for an impossible day.
     """
     await _require_sensible(session, result, decision, now)
-    signer_unit = (await session.get_one(RankingScope, result.scope_id)).finalized_by_id
-    by = by.acting_as(signer_unit, Permission.RESULT_PUBLISH)
-    newest = await queries.newest_of(session, result.scope_id)
-    if newest is not result or result.state is not ResultState.PROVISIONAL:
-        raise NotPublishable(state=result.state.value)
-    earlier = await queries.published_of(session, result.scope_id)
-    result.state = ResultState.PUBLISHED
+    scope = await session.get_one(RankingScope, result.scope_id)
+    by = await _signer(session, result, scope, Action.PUBLISH, by, now)
+    if result.announced_at is None:
+        result.appeals_due_at = await _appeals_due(session, result, decision.appeals_until, now)
+    elif decision.appeals_until is not None:
+        vi, en = "đã ấn định khi công bố sơ bộ", "the time for appeals was set by the announcement"
+        raise InvalidRequest(faults=[Fault("/appeals_until", "term_set_at_announcement", vi, en)])
+    result.state = TRANSITIONS[Action.PUBLISH].moves[result.state]
     result.decision_number, result.decision_date = decision.decision_number, decision.decision_date
     result.signer = decision.signer
     result.published_at, result.published_by, result.published_by_name = now, by.id, by.name
     await write_ranking(session, result, None)
     result.touch()
-    if earlier is not None:
+    await _supersede(session, result, Action.PUBLISH, by, now)
+    said = {
+        "number": result.number,
+        **decision.model_dump(mode="json"),
+        "appeals_due_at": _text(result.appeals_due_at),
+        "reported_to": [str(unit_id) for unit_id in result.overseen_by[1:]],
+    }
+    await record(session, by, "result.publish", result, now, after=said, reason=result.reason, tell=True)
+    await _tell_readers(session, result)
+
+
+async def withdraw(
+    session: AsyncSession, result: Result, scope: RankingScope, reason: str, *, by: Principal, now: datetime
+) -> None:
+    """Take an announced or published result back; the scope can then be finalized again, even unchanged.
+
+    Raises: ActionNotAllowed (409).
+    """
+    by = await _signer(session, result, scope, Action.WITHDRAW, by, now)
+    before = {"state": result.state.value}
+    result.state = TRANSITIONS[Action.WITHDRAW].moves[result.state]
+    result.withdrawn_at, result.withdrawn_by, result.withdrawn_by_name = now, by.id, by.name
+    result.withdrawn_reason = reason
+    result.touch()
+    if result.published_at is not None:
+        await write_ranking(session, result, None)
+    known = {"state": result.state.value, "number": result.number}
+    await record(
+        session, by, "result.withdraw", result, now, before=before, after=known, reason=reason, tell=True
+    )
+    await _tell_readers(session, result)
+
+
+async def _signer(
+    session: AsyncSession,
+    result: Result,
+    scope: RankingScope,
+    action: Action,
+    by: Principal,
+    now: datetime,
+) -> Principal:
+    """Refuse what the result does not allow now; return whoever was found to sign for the scope in that role.
+
+    Raises: NotPublishable, ActionNotAllowed (both 409) with `reason_code`.
+    """
+    standing = await standing_of(session, result, scope, now)
+    why = denial(action, holds_role=True, at=standing)
+    if why is not None:
+        problem = NotPublishable if action is Action.PUBLISH else ActionNotAllowed
+        raise problem(*DENIAL_TEXT[why], reason_code=why.value, state=result.state.value)
+    return by.acting_as(scope.finalized_by_id, Permission.RESULT_PUBLISH)
+
+
+async def _appeals_due(
+    session: AsyncSession, result: Result, until: date | None, now: datetime
+) -> datetime | None:
+    """Return the first instant at which units that see a result from now on may not appeal any more.
+
+    Raises: InvalidRequest (422) for a day that has passed, or beside the term of the policy.
+    """
+    policy = catalogue.policy_file(await catalogue.policy_by_id(session, result.policy_id))
+    if policy.appeals is None:
+        if until is not None and is_late(now, end_of(until)):
+            vi, en = "phải từ hôm nay trở đi", "must be today or later"
+            raise InvalidRequest(faults=[Fault("/appeals_until", "in_the_past", vi, en)])
+        return None if until is None else end_of(until)
+    if until is not None:
+        days = policy.appeals.working_days
+        vi = f"chính sách quy định {days} ngày làm việc"
+        en = f"the policy gives {days} working days"
+        raise InvalidRequest(faults=[Fault("/appeals_until", "term_set_by_policy", vi, en)])
+    today = now.astimezone(VIETNAM).date()
+    return end_of((await calendar(session)).working_days_after(today, policy.appeals.working_days))
+
+
+async def _supersede(
+    session: AsyncSession, result: Result, action: Action, by: Principal, now: datetime
+) -> None:
+    """Put a result in the place of the earlier versions that it supersedes."""
+    await session.flush()
+    for earlier in await queries.superseded_by(session, result, TRANSITIONS[action].supersedes):
+        before = {"state": earlier.state.value}
         earlier.state, earlier.superseded_by_id = ResultState.SUPERSEDED, result.id
-        await write_ranking(session, earlier, SupersededBy.model_validate(result))
+        if earlier.published_at is not None:
+            await write_ranking(session, earlier, SupersededBy.model_validate(result))
         earlier.touch()
-        taken = {"superseded_by": str(result.id)}
-        await record(session, by, "result.supersede", earlier, now, after=taken, reason=result.reason)
-    said = {"number": result.number, **decision.model_dump(mode="json")}
-    await record(session, by, "result.publish", result, now, after=said, reason=result.reason)
+        known = {"superseded_by": str(result.id)}
+        await record(
+            session, by, "result.supersede", earlier, now, before=before, after=known, reason=result.reason
+        )
+    await session.flush()
+
+
+async def _tell_readers(session: AsyncSession, result: Result) -> None:
+    """Let every instance of the service forget the rankings it holds in memory, once this is committed."""
     await session.flush()
     await session.execute(text("SELECT pg_notify(:channel, :id)"), {"channel": CHANNEL, "id": str(result.id)})
+
+
+def _text(instant: datetime | None) -> str | None:
+    return None if instant is None else instant.isoformat()
 
 
 async def _require_sensible(

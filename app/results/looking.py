@@ -1,4 +1,4 @@
-"""Looking at results from several sides: a preview, one unit's scorecard, three kinds of points side by side."""
+"""Looking at results from several sides: the ranking, one unit's scorecard, three kinds of points side by side."""
 
 import asyncio
 from collections import defaultdict
@@ -8,24 +8,38 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounts.permissions import Principal
+from app.accounts.permissions import Permission, Principal
 from app.catalogue.queries import scoring_set, version_of
+from app.core.http import AllowedAction
+from app.core.problems import Lang
 from app.results import queries
+from app.results.appeals import dossiers_to_appeal, lodging
 from app.results.models import Result
 from app.results.projection import projected
-from app.results.publication import line_out
+from app.results.publication import in_order, line_out, notes_of
+from app.results.rules import (
+    DENIAL_TEXT,
+    Action,
+    AppealAction,
+    Denial,
+    Standing,
+    appeal_denial,
+    denial,
+)
 from app.results.schemas import (
     PointsLine,
     PointsOut,
     PointsSideBySide,
-    PreviewLine,
-    PreviewOut,
     ProjectedLine,
     ProjectionOut,
     ReasonOut,
+    ResultDetailOut,
+    ResultOut,
+    ResultSummary,
     UnitResultOut,
 )
-from app.results.snapshot import card_of, lines_of, not_collecting
+from app.results.snapshot import card_of
+from app.results.standing import standing_of
 from app.reviews.queries import adjustments_of, appraised_card
 from app.scoring.exact import exact, fraction, shown
 from app.submissions.actions import self_scores
@@ -34,29 +48,52 @@ from app.submissions.queries import content_of
 from app.submissions.schemas import ScorecardOut
 
 
-async def preview(session: AsyncSession, scope: RankingScope, now: datetime) -> PreviewOut:
-    """Return what finalization would do now; nothing is scored while a dossier is missing."""
-    index_set, policy = await queries.measures_of(session, scope)
-    defaults = await queries.defaults_unreviewed(session, scope, policy, now)
-    basis = queries.basis_of(scope.id, index_set, policy, defaults_unreviewed=defaults)
-    with not_collecting():
-        taking, snapshot = await queries.taken(session, basis)
-        lines = await asyncio.to_thread(lines_of, snapshot) if snapshot else []
-    newest = await queries.newest_of(session, scope.id)
-    units = [PreviewLine.model_validate(one, from_attributes=True) for one in taking.seen]
-    for unit, line in zip(units, lines, strict=False):
-        unit.total, unit.maximum, unit.dti, unit.rank = line.total, line.maximum, line.dti, line.rank
-        unit.dti_shown = line.dti and shown(fraction(line.dti), basis.policy.digits)
-    return PreviewOut(
-        scope_id=scope.id,
-        scope_name=scope.name,
-        is_ready=snapshot is not None,
-        would_change=snapshot is not None and (newest is None or newest.sha256 != snapshot.sha256),
-        next_number=newest.number + 1 if newest else 1,
-        waiting=[one.unit_id for one in taking.waiting],
-        defaulted=[one.unit_id for one in taking.defaulted],
-        units=units,
+async def result_out(
+    session: AsyncSession, caller: Principal, result: Result, now: datetime, lang: Lang
+) -> ResultOut:
+    """Return a result with what the caller may do with it now."""
+    return ResultOut(
+        **dict(ResultSummary.model_validate(result)),
+        reported_to=await queries.reported_to(session, result),
+        allowed_actions=await allowed_actions(session, caller, result, now, lang),
     )
+
+
+async def result_detail(
+    session: AsyncSession, caller: Principal, result: Result, now: datetime, lang: Lang
+) -> ResultDetailOut:
+    """Return a result with its ranking, as far as the caller may read it."""
+    reads = queries.reads_lines(caller, result)
+    digits = (await queries.basis_of_result(session, result)).policy.digits
+    lines = await queries.lines_of(session, result.id) if reads else []
+    return ResultDetailOut(
+        **dict(await result_out(session, caller, result, now, lang)),
+        method_notes=notes_of(result) if reads else [],
+        lines=in_order(lines, digits),
+    )
+
+
+async def allowed_actions(
+    session: AsyncSession, caller: Principal, result: Result, now: datetime, lang: Lang
+) -> list[AllowedAction]:
+    """Return what can be done with a result, with whether the caller may do it now, and why not."""
+    scope = await session.get_one(RankingScope, result.scope_id)
+    signs = caller.may(Permission.RESULT_PUBLISH, scope.finalized_by_id)
+    standing = Standing(now=now, state=result.state)
+    if signs:  # everybody else is told so first
+        standing = await standing_of(session, result, scope, now)
+    found = [
+        allowed(action, denial(action, signs, standing), lang)
+        for action in (Action.ANNOUNCE, Action.PUBLISH, Action.WITHDRAW)
+    ]
+    takes_part = bool(await dossiers_to_appeal(session, caller, result))
+    why = appeal_denial(AppealAction.LODGE, takes_part, lodging(result, now))
+    return [*found, allowed(AppealAction.LODGE, why, lang)]
+
+
+def allowed(action: Action | AppealAction, why: Denial | None, lang: Lang) -> AllowedAction:
+    """Return an action with the sentence that forbids it."""
+    return AllowedAction.of(action, why, DENIAL_TEXT[why] if why else ("", ""), lang)
 
 
 async def unit_result(session: AsyncSession, result: Result, unit_id: UUID, lang: str) -> UnitResultOut:

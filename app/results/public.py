@@ -6,6 +6,7 @@ hears them; otherwise every request goes to the application.
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from app.results.actions import CHANNEL
 log = structlog.get_logger("public")
 
 PREFIX = "/api/v1/public/results/"
+_CHANGES = re.compile(r"/api/v1/results/[^/]+/(publish|withdraw)")  # what the public reads
 _PATH_LENGTH = len(PREFIX) + 36  # exactly one id after the prefix
 ENTRIES = 512
 PULSE_SECONDS = 5.0
@@ -104,7 +106,7 @@ class PublishedRankings:
                 await self._serve(path, scope, receive, send)
             else:
                 await self.app(scope, receive, send)
-        elif scope["method"] == "POST" and scope["path"].endswith("/publish"):
+        elif scope["method"] == "POST" and _CHANGES.fullmatch(scope["path"]):
             await self._publish(scope, receive, send)
         else:
             await self.app(scope, receive, send)
@@ -148,7 +150,7 @@ class PublishedRankings:
         return entry
 
     async def _publish(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Forget before the publisher has his answer: he must never read what he has just replaced."""
+        """Forget before the signer has his answer: he must never read what he has just replaced or withdrawn."""
 
         async def send_and_forget(message: Message) -> None:
             self.cache.forget()

@@ -7,7 +7,8 @@ from fastapi import Header, Query, Response
 
 from app.core.conditional import matches
 from app.core.http import DbSession, Language, problems, router
-from app.results import looking, publication, queries
+from app.results import comparing, looking, publication, queries
+from app.results.change_schemas import PublicChangesOut
 from app.results.models import Result
 from app.results.public import accepts_gzip
 from app.results.schemas import PublicRankingOut, PublicYear, PublishedOut, UnitResultOut
@@ -29,7 +30,9 @@ async def list_public_results(
     session: DbSession,
     year: Annotated[int | None, Query(ge=2000, le=2999)] = None,
     kind: UnitKind | None = None,
-    superseded: Annotated[bool, Query(description="also versions that no longer hold")] = False,
+    superseded: Annotated[
+        bool, Query(description="also versions that no longer hold, withdrawn ones included")
+    ] = False,
 ) -> list[PublishedOut]:
     """List the published results, the latest year first."""
     rows = await queries.published_results(session, year, kind, superseded=superseded)
@@ -43,8 +46,8 @@ async def read_public_ranking(
     accept_encoding: Annotated[str, Header()] = "",
     if_none_match: Annotated[str, Header()] = "",
 ) -> Response:
-    """Show a published ranking, as written at publication; a version that no longer holds says so."""
-    result = await queries.published(session, result_id, Result.ranking, Result.ranking_gzip)
+    """Show a published ranking, as written at publication; one that no longer holds says so."""
+    result = await queries.published(session, result_id, Result.ranking, Result.ranking_gzip, withdrawn=True)
     assert result.ranking is not None, "publication writes the ranking"
     assert result.ranking_gzip is not None, "publication writes the ranking"
     etag = result.ranking_etag or ""
@@ -65,6 +68,17 @@ async def read_public_unit(
     """Show the points of one unit in a published result, each explained."""
     response.headers.update({"Content-Language": lang, "Vary": "Accept-Language"})
     return await looking.unit_result(session, await queries.published(session, result_id), unit_id, lang)
+
+
+@routes.get("/results/{result_id}/changes", response_model=PublicChangesOut, responses=_FOUND)
+async def read_public_changes(
+    result_id: UUID,
+    session: DbSession,
+    against: Annotated[int | None, Query(ge=1, le=100_000, description="number of a version")] = None,
+) -> PublicChangesOut:
+    """Show every unit that moved between this published version and the one before it (or another one)."""
+    result = await queries.published(session, result_id)
+    return comparing.in_public(await comparing.result_changes(session, result, against, queries.IN_PUBLIC))
 
 
 @routes.get(

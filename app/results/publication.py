@@ -8,8 +8,8 @@ from fractions import Fraction
 from hashlib import sha256
 
 from app.core.vietnamese import sort_key
-from app.results.models import Result, ResultLine
-from app.results.schemas import LineOut, MeasureOut, PublicRankingOut, PublishedOut, SupersededBy
+from app.results.models import Result, ResultLine, ResultState
+from app.results.schemas import LineOut, MeasureOut, Note, PublicRankingOut, PublishedOut, SupersededBy
 from app.results.snapshot import Line
 from app.scoring.exact import fraction, shown
 
@@ -48,6 +48,11 @@ def in_order(lines: Iterable[ResultLine | Line], digits: int) -> list[LineOut]:
     return [line_out(line, digits) for line in ordered]
 
 
+def notes_of(result: Result) -> list[Note]:
+    """Return what is to be read beside a ranking."""
+    return [Note.model_validate(note) for note in result.notes]
+
+
 def published_out(result: Result) -> PublishedOut:
     """Return a published result as everybody sees it."""
     return PublishedOut.model_validate({name: getattr(result, name) for name in PublishedOut.model_fields})
@@ -60,14 +65,16 @@ def ranking_of(
     digits: int,
     superseded_by: SupersededBy | None,
 ) -> PublicRankingOut:
-    """Return the ranking as everybody sees it."""
-    shown_lines = in_order(lines, digits)
+    """Return the ranking as everybody sees it; of a withdrawn one, the head."""
+    is_withdrawn = result.state is ResultState.WITHDRAWN
+    shown_lines = [] if is_withdrawn else in_order(lines, digits)
     return PublicRankingOut(
         **dict(published_out(result)),
         superseded_by=superseded_by,
         index_set=measures[0],
         policy=measures[1],
         engine_version=result.engine_version,
+        method_notes=[] if is_withdrawn else notes_of(result),
         ranked=[line for line in shown_lines if line.rank is not None],
         unranked=[line for line in shown_lines if line.rank is None],
     )
@@ -81,7 +88,11 @@ def ready(
     superseded_by: SupersededBy | None,
 ) -> Ready:
     """Return the bytes that are served from now on."""
-    body = ranking_of(result, lines, measures, digits, superseded_by).model_dump_json().encode()
+    return served(ranking_of(result, lines, measures, digits, superseded_by).model_dump_json().encode())
+
+
+def served(body: bytes) -> Ready:
+    """Return the forms in which a ranking is sent."""
     # No time stamp inside: the same ranking always gives the same bytes.
     return Ready(body, gzip.compress(body, 9, mtime=0), f'W/"{sha256(body).hexdigest()[:32]}"')
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import undefer
 
@@ -25,6 +25,8 @@ from app.reviews.adopted import dossiers_of
 from app.submissions.models import RankingScope, Submission
 from app.submissions.queries import ScopeNotFound
 from app.units.models import UnitKind
+from app.units.queries import refs_on
+from app.units.schemas import UnitRef
 
 
 class ResultNotFound(NotFound):
@@ -117,18 +119,64 @@ async def newest_of(session: AsyncSession, scope_id: UUID) -> Result | None:
     return await session.scalar(query)
 
 
-async def published_of(session: AsyncSession, scope_id: UUID) -> Result | None:
-    """Return the version of a scope's result that is published now."""
-    return await session.scalar(select(Result).filter_by(scope_id=scope_id, state=ResultState.PUBLISHED))
+async def superseded_by(
+    session: AsyncSession, result: Result, states: frozenset[ResultState]
+) -> Sequence[Result]:
+    """Return the earlier versions in these states, of which a result takes the place."""
+    query = select(Result).where(
+        Result.scope_id == result.scope_id, Result.number < result.number, Result.state.in_(states)
+    )
+    return (await session.scalars(query.order_by(Result.number))).all()
+
+
+async def reported_to(session: AsyncSession, result: Result) -> list[UnitRef]:
+    """Return the units above the one that finalizes, the nearest first (000:89, R-028)."""
+    above = result.overseen_by[1:]
+    if not above:
+        return []
+    period = await session.get_one(Period, result.period_id)
+    refs = await refs_on(session, above, period.ends_on)
+    return [refs[unit_id] for unit_id in above]
 
 
 # --- results ------------------------------------------------------------------------------------------------
 
 
+def _takes_part(caller: Principal) -> ColumnElement[bool]:
+    """Return the condition that the caller sees a whole dossier of the result's scope."""
+    own, subtree = caller.units_reaching(Reach.OWN), caller.units_reaching(Reach.SUBTREE)
+    theirs = or_(Submission.unit_id.in_(own), Submission.path.overlap(list(subtree)))
+    return exists().where(Submission.scope_id == Result.scope_id, theirs)
+
+
 def visible_to(caller: Principal) -> ColumnElement[bool]:
-    """Return the condition that a result was published, or that the caller oversees its scope."""
+    """Return the condition that the caller may know of a result.
+
+    It was published, or announced to a unit of his, or he oversees its scope. Of a withdrawn one the lines are another
+    question (`reads_lines`).
+    """
     overseen = Result.overseen_by.overlap(list(caller.units_reaching(Reach.SUBTREE)))
-    return or_(Result.published_at.is_not(None), overseen)
+    announced = and_(Result.announced_at.is_not(None), _takes_part(caller))
+    return or_(Result.published_at.is_not(None), overseen, announced)
+
+
+def readable_to(caller: Principal) -> ColumnElement[bool]:
+    """Return the condition that the caller may read what units came to in a result."""
+    overseen = Result.overseen_by.overlap(list(caller.units_reaching(Reach.SUBTREE)))
+    return and_(visible_to(caller), or_(Result.state != ResultState.WITHDRAWN, overseen))
+
+
+IN_PUBLIC = and_(Result.published_at.is_not(None), Result.state != ResultState.WITHDRAWN)
+
+
+def oversees(caller: Principal, result: Result) -> bool:
+    """Answer whether the caller stands above the units of a result."""
+    return not caller.units_reaching(Reach.SUBTREE).isdisjoint(result.overseen_by)
+
+
+def reads_lines(caller: Principal, result: Result) -> bool:
+    """Answer whether the caller, who may know of a result, may read what units came to in it."""
+    return result.state is not ResultState.WITHDRAWN or oversees(caller, result)
 
 
 async def results_page(
@@ -155,8 +203,21 @@ async def result_for(session: AsyncSession, caller: Principal, result_id: UUID) 
     return result
 
 
-async def result_to_publish(session: AsyncSession, caller: Principal, result_id: UUID) -> Result:
-    """Return a result whose scope the caller signs for, its scope locked against other writers.
+async def readable_for(session: AsyncSession, caller: Principal, result_id: UUID) -> Result:
+    """Return a result whose lines the caller may read.
+
+    Raises: ResultNotFound.
+    """
+    result = await session.scalar(select(Result).where(Result.id == result_id, readable_to(caller)))
+    if result is None:
+        raise ResultNotFound()
+    return result
+
+
+async def result_to_sign(
+    session: AsyncSession, caller: Principal, result_id: UUID
+) -> tuple[Result, RankingScope]:
+    """Return a result whose scope the caller signs for, both locked against other writers.
 
     Raises: ResultNotFound.
     """
@@ -164,7 +225,7 @@ async def result_to_publish(session: AsyncSession, caller: Principal, result_id:
     scope = await session.get(RankingScope, scope_id, with_for_update=True) if scope_id else None
     if scope is None or not caller.may(Permission.RESULT_PUBLISH, scope.finalized_by_id):
         raise ResultNotFound()
-    return await session.get_one(Result, result_id, with_for_update=True)
+    return await session.get_one(Result, result_id, with_for_update=True), scope
 
 
 async def final_of(session: AsyncSession, caller: Principal, submission: Submission) -> Result | None:
@@ -172,7 +233,9 @@ async def final_of(session: AsyncSession, caller: Principal, submission: Submiss
     query = (
         select(Result)
         .where(
-            Result.scope_id == submission.scope_id, Result.state != ResultState.SUPERSEDED, visible_to(caller)
+            Result.scope_id == submission.scope_id,
+            Result.state.not_in((ResultState.SUPERSEDED, ResultState.WITHDRAWN)),
+            visible_to(caller),
         )
         .order_by(Result.number.desc())
         .limit(1)
@@ -234,12 +297,15 @@ async def measures_shown(session: AsyncSession, result: Result) -> tuple[Measure
 # --- in public ----------------------------------------------------------------------------------------------
 
 
-async def published(session: AsyncSession, result_id: UUID, *columns: Any) -> Result:
+async def published(session: AsyncSession, result_id: UUID, *columns: Any, withdrawn: bool = False) -> Result:
     """Return a result that was published, superseded or not, with some more of its columns.
+
+    `withdrawn`: one that was withdrawn as well, for whoever shows no lines of it.
 
     Raises: ResultNotFound.
     """
-    query = select(Result).where(Result.id == result_id, Result.published_at.is_not(None))
+    query = select(Result).where(Result.id == result_id)
+    query = query.where(Result.published_at.is_not(None) if withdrawn else IN_PUBLIC)
     result = await session.scalar(query.options(*(undefer(column) for column in columns)))
     if result is None:
         raise ResultNotFound()
@@ -249,7 +315,7 @@ async def published(session: AsyncSession, result_id: UUID, *columns: Any) -> Re
 async def published_results(
     session: AsyncSession, year: int | None, kind: UnitKind | None, *, superseded: bool
 ) -> Sequence[Result]:
-    """Return the results that hold, and on request those they took the place of, the latest year first."""
+    """Return the results that hold, and on request those that no longer do, the latest year first."""
     query = select(Result).where(Result.published_at.is_not(None))
     if not superseded:
         query = query.where(Result.state == ResultState.PUBLISHED)

@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from hashlib import sha256
 from uuid import UUID
 
+from pydantic_core import to_json
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import undefer
@@ -89,6 +90,18 @@ def _of_line(line: ResultLine, scored: Line) -> list[str]:
     ]
 
 
+def _without_what_is_newer(ready: publication.Ready, stored: bytes) -> publication.Ready:
+    """Return a ranking as an earlier release wrote it: without the members that rankings did not have then."""
+    try:
+        known = json.loads(stored)
+        made = json.loads(ready.body)
+    except ValueError:
+        return ready
+    if not isinstance(known, dict) or not made.keys() > known.keys():
+        return ready
+    return publication.served(to_json({name: value for name, value in made.items() if name in known}))
+
+
 async def _of_publication(session: AsyncSession, result: Result, lines: list[Line]) -> list[str]:
     """Compare the bytes that the public reads with what the snapshot says."""
     if result.ranking is None:
@@ -97,6 +110,7 @@ async def _of_publication(session: AsyncSession, result: Result, lines: list[Lin
     digits = (await queries.basis_of_result(session, result)).policy.digits
     superseder = await queries.superseder_of(session, result)
     ready = publication.ready(result, lines, measures, digits, superseder)
+    ready = _without_what_is_newer(ready, result.ranking)
     try:
         unpacked = gzip.decompress(result.ranking_gzip or b"")
     except (OSError, EOFError):

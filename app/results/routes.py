@@ -1,9 +1,9 @@
-"""Results over HTTP: previewing, finalizing, reading and publishing."""
+"""Results over HTTP: previewing, finalizing, reading and signing."""
 
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Query, Response
+from fastapi import Depends, Query, Response
 
 from app.accounts.auth import Repeatable, Requires
 from app.accounts.permissions import Permission, Principal
@@ -20,25 +20,32 @@ from app.core.http import (
     router,
     set_etag,
 )
-from app.results import actions, looking, queries
-from app.results.publication import in_order
+from app.core.problems import NothingChanged
+from app.results import actions, comparing, looking, previewing, queries
+from app.results.change_schemas import ResultChangesOut
+from app.results.models import Result
+from app.results.preview_schemas import PreviewOut
 from app.results.schemas import (
+    AnnounceIn,
     FinalizeIn,
     PointsSideBySide,
-    PreviewOut,
     ProjectionOut,
     PublishIn,
     ResultDetailOut,
     ResultOut,
+    ResultSummary,
     UnitResultOut,
+    WithdrawIn,
 )
+from app.submissions.actions import ActionNotAllowed
+from app.submissions.models import RankingScope
 from app.submissions.queries import ScopeNotFound, SubmissionNotFound, whole_submission_for
 
 CanRead = Annotated[Principal, Requires(Permission.RESULT_READ)]
 CanReadDossiers = Annotated[Principal, Requires(Permission.SUBMISSION_READ, Permission.RESULT_READ)]
 CanFinalize = Annotated[Principal, Requires(Permission.RESULT_FINALIZE)]
 CanProject = Annotated[Principal, Requires(Permission.CATALOGUE_MANAGE, Permission.RESULT_READ)]
-CanPublish = Annotated[Principal, Requires(Permission.RESULT_PUBLISH)]
+CanSign = Annotated[Principal, Requires(Permission.RESULT_PUBLISH)]
 
 _TAG = "Kết quả · Results"
 routes = router("/results", _TAG)
@@ -49,21 +56,19 @@ _FOUND = problems(queries.ResultNotFound)
 
 @scope_routes.get("/{scope_id}/preview", response_model=PreviewOut, responses=problems(ScopeNotFound))
 async def preview_scope(
-    scope_id: UUID, caller: CanRead, session: DbSession, now: Now, response: Response
+    scope_id: UUID, caller: CanRead, session: DbSession, now: Now, lang: Language, response: Response
 ) -> PreviewOut:
     """Show what finalization would do now, or who is still missing; the ETag is that of the scope."""
     scope, _ = await queries.scope_for(session, caller, scope_id)
     set_etag(response, scope)
-    return await looking.preview(session, scope, now)
+    return await previewing.preview(session, caller, scope, now, lang)
 
 
 @scope_routes.post(
     "/{scope_id}/finalize",
     response_model=ResultOut,
     status_code=201,
-    responses=problems(
-        ScopeNotFound, actions.ScopeNotReviewed, actions.NothingChanged, actions.ReasonMissing
-    ),
+    responses=problems(ScopeNotFound, actions.ScopeNotReviewed, NothingChanged, actions.ReasonMissing),
     dependencies=[Repeatable(Permission.RESULT_FINALIZE)],
 )
 async def finalize_scope(
@@ -73,6 +78,7 @@ async def finalize_scope(
     caller: CanFinalize,
     session: DbSession,
     now: Now,
+    lang: Language,
     response: Response,
 ) -> ResultOut:
     """Score and rank every unit of a scope and keep it for ever; If-Match is the ETag of the scope's preview."""
@@ -81,28 +87,26 @@ async def finalize_scope(
     by = caller.acting_as(scope.finalized_by_id, Permission.RESULT_FINALIZE)
     result = await actions.finalize(session, scope, overseers, body.reason, by=by, now=now)
     set_etag(response, result)
-    return ResultOut.model_validate(result)
+    return await looking.result_out(session, caller, result, now, lang)
 
 
-@routes.get("", response_model=Page[ResultOut])
+@routes.get("", response_model=Page[ResultSummary])
 async def list_results(
     caller: CanRead, session: DbSession, paging: PagingQuery, period_id: UUID | None = None
-) -> Page[ResultOut]:
-    """List the results you may see: published ones, and those of the scopes you oversee."""
+) -> Page[ResultSummary]:
+    """List the results you may see: published ones, announced ones of your units, those of scopes you oversee."""
     rows, total = await queries.results_page(session, caller, paging, period_id)
-    return Page[ResultOut].of([ResultOut.model_validate(row) for row in rows], total, paging)
+    return Page[ResultSummary].of([ResultSummary.model_validate(row) for row in rows], total, paging)
 
 
 @routes.get("/{result_id}", response_model=ResultDetailOut, responses=_FOUND)
 async def read_result(
-    result_id: UUID, caller: CanRead, session: DbSession, response: Response
+    result_id: UUID, caller: CanRead, session: DbSession, now: Now, lang: Language, response: Response
 ) -> ResultDetailOut:
-    """Show a result with its ranking."""
+    """Show a result with its ranking and what you may do with it now."""
     result = await queries.result_for(session, caller, result_id)
     set_etag(response, result)
-    digits = (await queries.basis_of_result(session, result)).policy.digits
-    lines = in_order(await queries.lines_of(session, result.id), digits)
-    return ResultDetailOut(**dict(ResultOut.model_validate(result)), lines=lines)
+    return await looking.result_detail(session, caller, result, now, lang)
 
 
 @routes.get("/{result_id}/units/{unit_id}", response_model=UnitResultOut, responses=_FOUND)
@@ -110,8 +114,20 @@ async def read_unit_result(
     result_id: UUID, unit_id: UUID, caller: CanRead, session: DbSession, lang: Language
 ) -> UnitResultOut:
     """Show the points of one unit in a result with an explanation per indicator."""
-    result = await queries.result_for(session, caller, result_id)
+    result = await queries.readable_for(session, caller, result_id)
     return await looking.unit_result(session, result, unit_id, lang)
+
+
+@routes.get("/{result_id}/changes", response_model=ResultChangesOut, responses=_FOUND)
+async def read_changes(
+    result_id: UUID,
+    caller: CanRead,
+    session: DbSession,
+    against: Annotated[int | None, Query(ge=1, le=100_000, description="number of a version")] = None,
+) -> ResultChangesOut:
+    """Show every unit that moved against the version before (or another one), and why."""
+    result = await queries.readable_for(session, caller, result_id)
+    return await comparing.result_changes(session, result, against, queries.readable_to(caller))
 
 
 @routes.get(
@@ -126,31 +142,89 @@ async def project_result(
     session: DbSession,
 ) -> ProjectionOut:
     """Show which ranks would move under another version of the set, a draft included; nothing is kept."""
-    result = await queries.result_for(session, caller, result_id)
+    result = await queries.readable_for(session, caller, result_id)
     return await looking.projection(session, result, version)
+
+
+# --- signing ------------------------------------------------------------------------------------------------
+
+
+async def _locked(
+    result_id: UUID, if_match: IfMatch, caller: CanSign, session: DbSession
+) -> tuple[Result, RankingScope]:
+    """Return the result as the signer saw it, with its scope, both locked."""
+    result, scope = await queries.result_to_sign(session, caller, result_id)
+    require_version(result, if_match)
+    return result, scope
+
+
+Signed = Annotated[tuple[Result, RankingScope], Depends(_locked, scope="function")]
+_SIGNS = [Repeatable(Permission.RESULT_PUBLISH)]
+
+
+@routes.post(
+    "/{result_id}/announce",
+    response_model=ResultOut,
+    responses=problems(queries.ResultNotFound, ActionNotAllowed),
+    dependencies=_SIGNS,
+)
+async def announce_result(
+    body: AnnounceIn,
+    signed: Signed,
+    caller: CanSign,
+    session: DbSession,
+    now: Now,
+    lang: Language,
+    response: Response,
+) -> ResultOut:
+    """Show a result to the units of its scope before it is public; the time for appeals begins."""
+    result, scope = signed
+    await actions.announce(session, result, scope, body.appeals_until, by=caller, now=now)
+    set_etag(response, result)
+    return await looking.result_out(session, caller, result, now, lang)
 
 
 @routes.post(
     "/{result_id}/publish",
     response_model=ResultOut,
     responses=problems(queries.ResultNotFound, actions.NotPublishable),
-    dependencies=[Repeatable(Permission.RESULT_PUBLISH)],
+    dependencies=_SIGNS,
 )
 async def publish_result(
-    result_id: UUID,
     body: PublishIn,
-    if_match: IfMatch,
-    caller: CanPublish,
+    signed: Signed,
+    caller: CanSign,
     session: DbSession,
     now: Now,
+    lang: Language,
     response: Response,
 ) -> ResultOut:
     """Publish a result by a decision; the version published so far stays readable as superseded."""
-    result = await queries.result_to_publish(session, caller, result_id)
-    require_version(result, if_match)
-    await actions.publish(session, result, body, by=caller, now=now)
+    await actions.publish(session, signed[0], body, by=caller, now=now)
+    set_etag(response, signed[0])
+    return await looking.result_out(session, caller, signed[0], now, lang)
+
+
+@routes.post(
+    "/{result_id}/withdraw",
+    response_model=ResultOut,
+    responses=problems(queries.ResultNotFound, ActionNotAllowed),
+    dependencies=_SIGNS,
+)
+async def withdraw_result(
+    body: WithdrawIn,
+    signed: Signed,
+    caller: CanSign,
+    session: DbSession,
+    now: Now,
+    lang: Language,
+    response: Response,
+) -> ResultOut:
+    """Take an announced or published result back with a reason; in public only that and its head remain."""
+    result, scope = signed
+    await actions.withdraw(session, result, scope, body.reason, by=caller, now=now)
     set_etag(response, result)
-    return ResultOut.model_validate(result)
+    return await looking.result_out(session, caller, result, now, lang)
 
 
 @submission_routes.get(

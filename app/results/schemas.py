@@ -8,15 +8,23 @@ from uuid import UUID
 
 from pydantic import Field
 
-from app.core.http import Schema
+from app.core.http import AllowedAction, Schema
+from app.periods.schemas import Day
 from app.results.models import ResultState
 from app.reviews.models import AdjustmentKind
 from app.scoring.exact import exact, shown
-from app.submissions.models import ReviewState
 from app.submissions.schemas import ScorecardOut
 from app.units.models import UnitKind
+from app.units.schemas import UnitRef
 
 _Line = Annotated[str, Field(min_length=1, max_length=200)]
+AppealsUntil = Annotated[
+    Day | None,
+    Field(
+        description="last day to appeal (Vietnam), where the policy sets no term; null: nobody may appeal."
+        " A result that was announced keeps the time given then"
+    ),
+]
 
 
 class FinalizeIn(
@@ -41,6 +49,21 @@ class PublishIn(
     decision_number: _Line = Field(examples=["1072/QĐ-UBND"])
     decision_date: date
     signer: _Line = Field(description="who signs; never shown in public")
+    appeals_until: AppealsUntil = None
+
+
+class AnnounceIn(Schema, json_schema_extra={"examples": [{"appeals_until": "2024-01-20"}]}):
+    """A provisional publication (công bố sơ bộ) to the units of the scope."""
+
+    appeals_until: AppealsUntil = None
+
+
+class WithdrawIn(
+    Schema, json_schema_extra={"examples": [{"reason": "Quyết định công bố ghi nhầm số liệu của hai đơn vị"}]}
+):
+    """Why a result is withdrawn; everybody may read it."""
+
+    reason: str = Field(min_length=5, max_length=5000)
 
 
 class SupersededBy(Schema):
@@ -51,8 +74,8 @@ class SupersededBy(Schema):
     reason: str | None
 
 
-class ResultOut(Schema):
-    """One version of the result of a ranking scope."""
+class ResultSummary(Schema):
+    """One version of the result of a ranking scope, in a list."""
 
     id: UUID
     scope_id: UUID
@@ -70,12 +93,47 @@ class ResultOut(Schema):
     sha256: str = Field(description="of the whole snapshot")
     finalized_at: datetime
     finalized_by_name: str
+    announced_at: datetime | None
+    announced_by_name: str | None
+    appeals_due_at: datetime | None = Field(description="first instant at which no unit may appeal any more")
     decision_number: str | None
     decision_date: date | None
     signer: str | None
     published_at: datetime | None
     published_by_name: str | None
+    withdrawn_at: datetime | None
+    withdrawn_by_name: str | None
+    withdrawn_reason: str | None
     superseded_by_id: UUID | None
+
+
+class ResultOut(ResultSummary):
+    """One version of the result of a ranking scope, and what the caller may do with it now."""
+
+    reported_to: list[UnitRef] = Field(
+        description="the units above the one that finalizes, the nearest first: its publication is reported to them"
+    )
+    allowed_actions: list[AllowedAction]
+
+
+class NoteKind(StrEnum):
+    """What a single unit was given."""
+
+    REOPENED = "reopened"
+    CALLED_IN = "called_in"
+    OTHER_TIME = "other_time"
+
+
+class Note(Schema):
+    """What is to be read beside a ranking: entry opened again, a dossier called in late, another deadline."""
+
+    kind: NoteKind
+    unit_id: UUID
+    unit_name: str
+    at: datetime | None = Field(None, description="when it was opened again or called in")
+    until_at: datetime | None = Field(None, description="first instant at which entry was closed")
+    indicators: list[str] | None = Field(None, description="of a reopening; null: all of them")
+    reason: str | None = None
 
 
 class LineOut(Schema):
@@ -95,8 +153,9 @@ class LineOut(Schema):
 
 
 class ResultDetailOut(ResultOut):
-    """A result with its lines, those with a rank first."""
+    """A result with its lines, those with a rank first; a withdrawn one shows them only to those above the units."""
 
+    method_notes: list[Note]
     lines: list[LineOut]
 
 
@@ -108,35 +167,6 @@ class UnitResultOut(Schema):
     number: int
     unit: LineOut
     scorecard: ScorecardOut
-
-
-class PreviewLine(Schema):
-    """What finalization would give a unit now; empty while dossiers are missing."""
-
-    unit_id: UUID
-    unit_name: str
-    is_ranked: bool
-    state: ReviewState
-    total: str | None = None
-    maximum: str | None = None
-    dti: str | None = None
-    dti_shown: str | None = None
-    rank: int | None = None
-
-
-class PreviewOut(Schema):
-    """What finalization would do now."""
-
-    scope_id: UUID
-    scope_name: str
-    is_ready: bool = Field(description="no dossier is waited for")
-    would_change: bool = Field(description="false: the latest version holds exactly this")
-    next_number: int
-    waiting: list[UUID] = Field(description="units whose dossiers have not passed, and are waited for")
-    defaulted: list[UUID] = Field(
-        description="units that nobody reviewed in time: 0 points by the policy, and a rank (D-112)"
-    )
-    units: list[PreviewLine]
 
 
 class LeftOut(StrEnum):
@@ -249,16 +279,22 @@ class PublishedOut(Schema):
     decision_date: date
     published_at: datetime
     reason: str | None = Field(description="why this version corrects an earlier one")
+    withdrawn_at: datetime | None
+    withdrawn_reason: str | None
     sha256: str
 
 
 class PublicRankingOut(PublishedOut):
-    """A published ranking: ranked units in order, then those that are assessed without a rank."""
+    """A published ranking: ranked units in order, then those that are assessed without a rank.
+
+    Of a withdrawn one only the head is left, with the reason.
+    """
 
     superseded_by: SupersededBy | None = Field(description="set: a newer version holds")
     index_set: MeasureOut
     policy: MeasureOut
     engine_version: str
+    method_notes: list[Note]
     ranked: list[LineOut]
     unranked: list[LineOut]
 

@@ -266,7 +266,7 @@ def card_of(basis: Basis, peers: Document, document: Document, lang: str) -> Sco
     unit = input_of(basis.index_set, document["input"])
     card = score_against(basis.index_set, basis.policy, [unit], known).card(0, lang)
     digits = basis.policy.digits
-    stored = [_stored_points(points, digits) for points in document["scorecard"]["points"]]
+    stored = [stored_points(points, digits) for points in document["scorecard"]["points"]]
     lines = (
         line
         if line.shown == shown(points, digits)
@@ -276,7 +276,7 @@ def card_of(basis: Basis, peers: Document, document: Document, lang: str) -> Sco
     return replace(card, lines=tuple(lines))
 
 
-def _stored_points(points: int | str, digits: int) -> Fraction:
+def stored_points(points: int | str, digits: int) -> Fraction:
     """Read the points of a stored cell: as people see them, or exact text in results of engine 1."""
     return Fraction(points) if isinstance(points, str) else Fraction(points, 10**digits)
 

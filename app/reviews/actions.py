@@ -9,11 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.permissions import Principal
 from app.core.audit import SYSTEM, record
-from app.core.problems import Problem
+from app.core.problems import Fault, Problem
 from app.reviews import queries
 from app.reviews.adopted import adopted, dossier_of
 from app.reviews.asking import asked, supplements_of
 from app.reviews.deciding import decide, index_set_of, undecided
+from app.reviews.groups import open_groups
 from app.reviews.models import Adjustment, AdjustmentKind, Clarification, ClarificationKind
 from app.reviews.schemas import AdjustmentIn, ReturnIn
 from app.reviews.settled import settle
@@ -138,10 +139,13 @@ class Found:
     late: Mapping[str, datetime]
 
 
-async def readiness_to_pass(session: AsyncSession, submission: Submission, now: datetime) -> Found:
+async def readiness_to_pass(
+    session: AsyncSession, submission: Submission, now: datetime, *, for_reviewer: bool = False
+) -> Found:
     """Return what keeps the review from ending, and what must be explained first.
 
-    A warning about an indicator is explained by a decision on it, which has a reason.
+    A warning about an indicator is explained by a decision on it, which has a reason. `for_reviewer` names other units
+    that use the same file: what is kept with the dossier, which its unit reads, does not.
     """
     index_set = await index_set_of(session, submission)
     content = await content_of(session, submission)
@@ -149,15 +153,24 @@ async def readiness_to_pass(session: AsyncSession, submission: Submission, now: 
     figures = await queries.figures_that_count(session, submission, index_set)
     scores = await self_scores(session, submission, content)
     supplements = await supplements_of(session, submission, now)
-    warnings = await warnings_of(session, submission, content, scores)
+    warnings = await warnings_of(session, submission, content, scores, for_reviewer=for_reviewer)
     unproven = contents.without_evidence(content["answers"], scores)
-    decided = {f"/answers/{code}" for code in decisions}
+    on_evidence = await queries.evidence_decisions(session, submission.id)
+    decided = {f"/answers/{code}" for code in (*decisions, *on_evidence)}
     readiness = Readiness(
-        errors=undecided(index_set, content["answers"], decisions, figures),
+        errors=[
+            *undecided(index_set, content["answers"], decisions, figures),
+            *(_unchecked(group) for group in await open_groups(session, submission)),
+        ],
         warnings=[*warnings, *unproven, *supplements.warnings],
         explained=decided.__contains__,
     )
     return Found(readiness, figures, supplements.late)
+
+
+def _unchecked(group: str) -> Fault:
+    vi = f"hội đồng chưa xong nhóm {group}"
+    return Fault(f"/groups/{group}", "group_unchecked", vi, f"the council has not checked group {group}")
 
 
 async def pass_dossier(
@@ -188,9 +201,11 @@ async def _decide_lateness(
     session: AsyncSession, submission: Submission, late: Mapping[str, datetime], now: datetime
 ) -> None:
     """Write down what came too late to count, as a decision everybody sees; the reviewer's own, made since, holds."""
-    made = await queries.evidence_decisions(session, submission.id)
+    on_evidence = await queries.evidence_decisions(session, submission.id)
+    decisions = await queries.holding_adjustments(session, submission.id)
     for code, due_at in late.items():
-        if code in made and made[code].made_at >= due_at:
+        own = [one for one in (on_evidence.get(code), decisions.get(code)) if one is not None]
+        if any(one.made_at >= due_at and one.kind is not AdjustmentKind.AS_DECLARED for one in own):
             continue
         adjustment = Adjustment(
             submission_id=submission.id,

@@ -60,7 +60,8 @@ async def read_readiness_to_pass(
 ) -> ReadinessOut:
     """Say what still keeps the review from ending, and what must be explained first."""
     submission = await whole_submission_for(session, caller, submission_id)
-    found = await actions.readiness_to_pass(session, submission, now)
+    reviews = caller.may(Permission.REVIEW_ACT, submission.reviewer_unit_id)
+    found = await actions.readiness_to_pass(session, submission, now, for_reviewer=reviews)
     content = await content_of(session, submission)
     return readiness_out(found.readiness, content, await index_set_of(session, submission), lang)
 

@@ -88,11 +88,9 @@ _INSERT_REVISION = insert_sql(
 async def keep_content(
     session: AsyncSession, submission: Submission, content: dict[str, Any], by: Actor, now: datetime
 ) -> None:
-    """Make this the present content of the dossier: a new revision."""
+    """Make this the present content of the dossier: a new revision; the action raises the version of the row."""
     submission.revision_id, submission.revision_number = new_id(), submission.revision_number + 1
     submission.content_hash = contents.content_hash(content)
-    submission.changed_at = now
-    submission.touch()
     await (await driver_of(session)).execute(
         _INSERT_REVISION,
         submission.revision_id,
@@ -134,6 +132,8 @@ async def save(
     if not changes:
         return present
     await keep_content(session, submission, new, by, now)
+    submission.changed_at = now
+    submission.touch()
     # Whoever has the dossier meanwhile is told that an indicator opened again was changed.
     tell = submission.state not in WITH_UNIT
     await record(session, by, "submission.save", submission, now, before=before, after=changes, tell=tell)
@@ -320,8 +320,10 @@ async def reopen_entry(
         submission.entry_due_at = max(submission.entry_due_at, until_at)
         submission.reopened = submission.reopened or {}
     else:
-        given = dict.fromkeys(body.indicators, until_at.isoformat())
-        submission.reopened = (submission.reopened or {}) | given
+        # It gives time, it never takes any: of two reopenings of an indicator the longer one holds. Instants in UTC
+        # are ordered as their text is.
+        held, until = submission.reopened or {}, until_at.isoformat()
+        submission.reopened = held | {code: max(until, held.get(code, "")) for code in body.indicators}
     submission.changed_at = now
     submission.touch()
     reopening = Reopening(

@@ -13,9 +13,9 @@ from app.core.audit import Actor, record
 from app.core.db import new_id
 from app.core.problems import Problem
 from app.core.vietnamese import searchable, sort_key
-from app.periods.actions import PeriodAlreadyOpen, set_deadlines
+from app.periods.actions import set_deadlines
 from app.periods.models import Period, PeriodState
-from app.periods.queries import sets_of
+from app.periods.queries import PeriodAlreadyOpen, sets_of
 from app.periods.rules import is_late
 from app.submissions import content as contents
 from app.submissions.models import RankingScope, ReviewState, Revision, Submission
@@ -83,7 +83,8 @@ async def open_period(session: AsyncSession, period: Period, *, by: Actor, now: 
     count = len(dossiers)
     period.state, period.opened_at = PeriodState.OPEN, now
     period.touch()
-    await record(session, by, "period.open", period, now, after={"submissions": count, "scopes": len(scopes)})
+    known = {"submissions": count, "scopes": len(scopes)}
+    await record(session, by, "period.open", period, now, after=known, tell=True)
     await session.flush()
     return OpenedOut(period_id=period.id, submissions=count, scopes=len(scopes))
 

@@ -182,6 +182,7 @@ async def submissions_page(
             Submission.reviewer_unit_id.in_(caller.units_with(Permission.REVIEW_ACT)),
             Submission.state.in_(waiting),
             Submission.unit_id.not_in(caller.own_units),
+            Submission.approved_by.is_distinct_from(caller.id),
         )
     total = await session.scalar(select(func.count()).select_from(query.subquery()), known) or 0
     ordered = query.order_by(Submission.sort_key, Submission.id).offset(paging.offset).limit(paging.page_size)
@@ -222,7 +223,8 @@ async def standing_of(
         due_at=submission.entry_due_at,
         is_approved=submission.approved_hash == submission.content_hash,
         is_answered=not submission.open_items,
-        is_own_unit=submission.unit_id in caller.own_units,
+        # Whoever approved it, by whatever right, does not review it afterwards.
+        is_own_unit=submission.unit_id in caller.own_units or submission.approved_by == caller.id,
         is_claimant=submission.claimed_by == caller.id,
         groups=groups,
     )

@@ -1,14 +1,22 @@
 """The readiness check: errors keep a dossier from going on, warnings must be explained."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.catalogue import queries as catalogue
+from app.catalogue.plausibility import Plausibility, Term, plausibilities
 from app.core.problems import Fault, Lang
+from app.evidence.models import Document
+from app.periods.models import Period
 from app.scoring.engine import Scores
+from app.scoring.exact import plain, shown
 from app.scoring.model import IndexSet
+from app.submissions.compared import Before, cited_documents, cited_elsewhere, dossier_before, shares_of
 from app.submissions.models import Submission
 from app.submissions.schemas import FindingOut, ReadinessOut, WarningOut
 
@@ -40,15 +48,109 @@ _OF_SCORING = {
 
 
 async def warnings_of(
-    session: AsyncSession, submission: Submission, content: dict[str, Any], scores: Scores
+    session: AsyncSession,
+    submission: Submission,
+    content: dict[str, Any],
+    scores: Scores,
+    *,
+    for_reviewer: bool = False,
 ) -> list[Fault]:
-    """Return everything about the answers that looks wrong without being impossible."""
-    return [
-        Fault(f"/answers/{line.code}", code, *_OF_SCORING[code])
-        for line in scores.card(0).lines
-        for code in line.warnings
-        if code in _OF_SCORING
+    """Return everything about the answers that looks wrong without being impossible.
+
+    The unit learns nothing of other units; `for_reviewer` names those that use the same file. The number of queries
+    does not depend on the dossier.
+    """
+    row = await catalogue.index_set_by_id(session, submission.index_set_id)
+    period = await session.get_one(Period, submission.period_id)
+    checks = plausibilities().get(row.sha256)
+    found = list(_of_scoring(scores))
+    if checks is not None:
+        found += _contradictions(checks, content)
+        found += _jumps(checks.jump, scores, await dossier_before(session, submission, period))
+    return [*found, *await _of_documents(session, content, period, for_reviewer=for_reviewer)]
+
+
+def _of_scoring(scores: Scores) -> Iterator[Fault]:
+    for line in scores.card(0).lines:
+        for code in line.warnings:
+            if code in _OF_SCORING:
+                yield Fault(f"/answers/{line.code}", code, *_OF_SCORING[code])
+
+
+def _contradictions(checks: Plausibility, content: dict[str, Any]) -> Iterator[Fault]:
+    for found in checks.contradictions(content["general_information"], content["answers"]):
+        check, other = found.check, found.check.other
+        indicator = check.indicator_checked
+        pointer = (
+            f"/answers/{indicator}" if indicator else f"/general_information/{(check.information or [''])[0]}"
+        )
+        both_indicators = check.information is None and other.information is None
+        code = "contradicts_indicator" if both_indicators else "contradicts_information"
+        (left_vi, left_en), (right_vi, right_en) = _place(check), _place(other)
+        left, right = plain(found.value), plain(found.other)
+        if check.equals:
+            vi = f"{left_vi} = {left} khác {right_vi} = {right}, dù cùng một số liệu"
+            en = f"{left_en} = {left} differs from {right_en} = {right}, though both ask for the same"
+        else:
+            vi = f"{left_vi} = {left} lớn hơn {right_vi} = {right}"
+            en = f"{left_en} = {left} is more than {right_en} = {right}"
+        yield Fault(pointer, code, vi, en)
+
+
+def _place(term: Term) -> tuple[str, str]:
+    """Say where a compared figure stands."""
+    if term.information is None:
+        return (
+            f"chỉ số {term.indicator}, số liệu {term.variable}",
+            f"indicator {term.indicator}, figure {term.variable}",
+        )
+    codes = " + ".join(term.information)
+    return f"thông tin chung {codes}", f"general information {codes}"
+
+
+def _jumps(limit: Fraction, scores: Scores, before: Before | None) -> Iterator[Fault]:
+    if before is None:
+        return
+    for code, share in shares_of(scores).items():
+        then = before.shares.get(code)
+        if then is not None and abs(share - then) > limit:
+            now, earlier = (shown(100 * part, 2) for part in (share, then))
+            vi = f"chỉ số {code} đạt {now}% điểm tối đa, năm {before.year} đạt {earlier}%"
+            en = f"indicator {code} earns {now}% of its maximum, {earlier}% in {before.year}"
+            yield Fault(f"/answers/{code}", "jump_since_last_year", vi, en)
+
+
+async def _of_documents(
+    session: AsyncSession, content: dict[str, Any], period: Period, *, for_reviewer: bool
+) -> list[Fault]:
+    cited = [
+        (code, UUID(one)) for code, answer in content["answers"].items() for one in answer.get("evidence", [])
     ]
+    documents = await cited_documents(session, list({one for _, one in cited}))
+    elsewhere = await cited_elsewhere(session, list(documents.values()))
+    found = []
+    for code, document_id in cited:
+        document = documents.get(document_id)
+        if document is None:
+            continue
+        pointer = f"/answers/{code}"
+        if document.issued_on and not period.starts_on <= document.issued_on <= period.ends_on:
+            found.append(_outside(pointer, document, period))
+        if names := elsewhere.get(document_id):
+            who = (", ".join(names),) * 2 if for_reviewer else ("một đơn vị khác", "one other unit")
+            vi = f"tệp {document.file_name} cũng là tài liệu của {who[0]} trong kỳ này"
+            en = f"the file {document.file_name} is also evidence of {who[1]} in this period"
+            found.append(Fault(pointer, "document_used_by_another_unit", vi, en))
+    return found
+
+
+def _outside(pointer: str, document: Document, period: Period) -> Fault:
+    dates = (document.issued_on, period.starts_on, period.ends_on)
+    on, first, last = (f"{one:%d/%m/%Y}" for one in dates if one)
+    vi = f"tệp {document.file_name} đề ngày {on}, ngoài kỳ từ {first} đến {last}"
+    on, first, last = (f"{one}" for one in dates)
+    en = f"the file {document.file_name} is dated {on}, outside the period from {first} to {last}"
+    return Fault(pointer, "document_outside_period", vi, en)
 
 
 def readiness_out(found: Readiness, content: dict[str, Any], index_set: IndexSet, lang: Lang) -> ReadinessOut:

@@ -22,7 +22,6 @@ from app.core.http import (
 from app.evidence.download import DOWNLOAD, Download, Files, sent
 from app.evidence.queries import DocumentNotFound
 from app.periods import queries as periods
-from app.periods.actions import PeriodAlreadyOpen
 from app.submissions import actions, opening, queries, readiness
 from app.submissions.content import changes_between
 from app.submissions.models import ReviewState
@@ -64,7 +63,7 @@ _MOVES = problems(queries.SubmissionNotFound, actions.ActionNotAllowed)
     response_model=OpenedOut,
     responses=problems(
         periods.PeriodNotFound,
-        PeriodAlreadyOpen,
+        periods.PeriodAlreadyOpen,
         opening.DeadlinePassed,
         opening.NoUnits,
         opening.UnitWithoutParent,

@@ -178,6 +178,12 @@ class Condition(StrEnum):
     HAS_SEAT = "has_seat"
 
 
+BY_TEXT: dict[By, Words] = {
+    By.UNIT: ("Đơn vị lập hồ sơ", "The unit whose dossier it is"),
+    By.REVIEWER: ("Đơn vị thẩm định", "The unit that reviews it"),
+    By.ABOVE: ("Đơn vị thẩm định hoặc cấp trên của nó", "The reviewing unit, or one above it"),
+}
+
 CONDITION_TEXT: dict[Condition, Words] = {
     Condition.ENTRY_OPEN: ("Còn được nhập số liệu", "Entry is open"),
     Condition.IN_TIME: ("Nếu đang ở đơn vị thì còn thời hạn", "While it is the unit's turn: entry is open"),
@@ -260,7 +266,8 @@ TRANSITIONS: dict[Action, Transition] = {
         (_C.RECALLABLE,),
     ),
     Action.ANSWER: Transition(
-        _stays(S.RETURNED, *_HANDED_IN, S.PASSED),
+        # A draft too: one that was taken back after it was asked for more.
+        _stays(S.DRAFT, S.RETURNED, *_HANDED_IN, S.PASSED),
         By.UNIT,
         P.SUBMISSION_EDIT,
         (
@@ -270,7 +277,7 @@ TRANSITIONS: dict[Action, Transition] = {
         ("Người hỏi được báo", "Whoever asked is told"),
     ),
     Action.REPLY: Transition(
-        _stays(*_HANDED_IN, S.RETURNED, S.PASSED),
+        _stays(S.UNDER_REVIEW, S.RETURNED, S.RESUBMITTED, S.PASSED),
         By.UNIT,
         P.SUBMISSION_EDIT,
         ("Ý kiến về một điều chỉnh", "Reply to a decision"),

@@ -21,7 +21,7 @@ class UnitNotFound(NotFound):
     title_vi, title_en = "Không tìm thấy đơn vị", "Unit not found"
 
 
-def valid_on(on: date) -> ColumnElement[bool]:
+def valid_on(on: date | ColumnElement[date]) -> ColumnElement[bool]:
     """Return the condition that a unit version holds on a day."""
     return and_(UnitVersion.valid_from <= on, or_(UnitVersion.valid_to.is_(None), UnitVersion.valid_to >= on))
 

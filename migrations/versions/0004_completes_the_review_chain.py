@@ -12,6 +12,11 @@ depends_on = None
 
 def upgrade() -> None:
     """Bring the schema forward."""
+    _create_tables()
+    _change_tables()
+
+
+def _create_tables() -> None:
     op.create_table(
         "notice_settings",
         sa.Column(
@@ -395,6 +400,9 @@ def upgrade() -> None:
         ["clarification_id"],
         unique=False,
     )
+
+
+def _change_tables() -> None:
     op.add_column("audit_event", sa.Column("on_behalf_of", sa.Uuid(), nullable=True))
     op.add_column("audit_event", sa.Column("basis", sa.String(), nullable=True))
     op.add_column(

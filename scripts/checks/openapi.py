@@ -1,4 +1,4 @@
-"""The committed OpenAPI document: write it, or check that it is what the code says and valid."""
+"""The committed OpenAPI document and picture of the workflow: write them, or check that they are what the code says."""
 
 import json
 import sys
@@ -9,29 +9,33 @@ from pydantic import SecretStr
 
 from app.core.config import Settings
 from app.main import create_app
+from app.results.workflow import workflow
+from app.results.workflow_picture import picture
 
-FILE = Path(__file__).parents[2] / "openapi/api.json"
+FOLDER = Path(__file__).parents[2] / "openapi"
 
 
 def document() -> str:
-    """Return the document as it is committed."""
+    """Return the OpenAPI document as it is committed."""
     app = create_app(Settings(database_url=SecretStr("postgresql://unused/unused")))
     return json.dumps(app.openapi(), ensure_ascii=False, indent=1, sort_keys=True) + "\n"
 
 
 def main(arguments: list[str]) -> int:
-    """Write the document, or with --check compare and validate it."""
-    present = document()
+    """Write both, or with --check compare them and validate the document."""
+    present = {FOLDER / "api.json": document(), FOLDER / "workflow.svg": picture(workflow())}
     if "--check" not in arguments:
-        FILE.write_text(present, encoding="utf-8")
+        for file, text in present.items():
+            file.write_text(text, encoding="utf-8")
         return 0
-    validate(json.loads(present))
-    if FILE.read_text(encoding="utf-8") != present:
-        print(
-            "openapi/api.json differs from the code: run scripts/openapi and look at the difference",
-            file=sys.stderr,
-        )
-        return 1
+    validate(json.loads(present[FOLDER / "api.json"]))
+    for file, text in present.items():
+        if file.read_text(encoding="utf-8") != text:
+            name = f"openapi/{file.name}"
+            print(
+                f"{name} differs from the code: run scripts/openapi, look at the difference", file=sys.stderr
+            )
+            return 1
     print("openapi: valid, and as committed")
     return 0
 

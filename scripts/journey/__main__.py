@@ -1,9 +1,12 @@
-"""scripts/year: live through one assessment year on a running server, over HTTP alone.
+"""scripts/year: live through one assessment year on a running server, over HTTP alone; or tell ten stories.
 
 Opens the period, fills every unit of Cà Mau with plausible seeded figures, uploads evidence, submits, reviews,
 returns, adjusts, finalizes, publishes and corrects, and prints the rankings. It keeps books of its own; any
 difference between them and the server is printed. The server must use the demo accounts (the embedded default)
 and nobody else may act on it meanwhile.
+
+With --stories: ten short stories of what goes wrong and how it is put right (a late unit, an appeal, a council of
+three …), each on a server of its own whose clock is moved; nothing needs to run. Every outcome is checked.
 
 Exit status: 0 everything agrees, 1 something differs, 2 the story cannot begin.
 """
@@ -39,7 +42,11 @@ def read_options() -> argparse.Namespace:
         help="take only so many units, the smallest district's communes first; at least 2",
     )
     parser.add_argument("--at-once", type=int, default=8, help="units at work at a time (%(default)s)")
+    parser.add_argument("--stories", action="store_true", help="tell the ten stories instead")
+    parser.add_argument("--only", metavar="NAME", help="tell only this story")
     options = parser.parse_args()
+    if options.only and not options.stories:
+        parser.error("--only: names one of the --stories")
     if not 2022 <= options.year <= 2024:
         parser.error("--year: units and index sets of Cà Mau hold for 2022 to 2024")
     if options.units is not None and options.units < 2:
@@ -59,9 +66,26 @@ async def run(given: argparse.Namespace, screen: Console) -> bool:
         return await live_through(World(options, api, people, screen))
 
 
+def tell_stories(only: str | None, screen: Console) -> int:
+    """Tell the stories, or one of them, and return the exit status."""
+    # The year is lived through over HTTP alone; only the stories start the service themselves.
+    from app.core import log
+    from scripts.journey.stories import STORIES
+    from scripts.journey.stories.telling import run as tell
+
+    chosen = [story for story in STORIES if only in (None, story.name)]
+    if not chosen:
+        screen.print(f"[red]Cannot begin:[/red] the stories are {', '.join(story.name for story in STORIES)}")
+        return 2
+    log.configure("error")
+    return 0 if tell(chosen, screen) else 1
+
+
 def main() -> int:
     """Run the story and return the exit status."""
     given, screen = read_options(), Console(highlight=False)
+    if given.stories:
+        return tell_stories(given.only, screen)
     try:
         return 0 if asyncio.run(run(given, screen)) else 1
     except YearAlreadyThere as error:

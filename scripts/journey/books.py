@@ -11,6 +11,8 @@ from typing import Any
 Json = dict[str, Any]
 Best = dict[str, Fraction]
 ZERO = Fraction(0)
+MEANS = ("brvt-2022",)  # policies by which what does not apply takes the mean of the others
+OF_RATIOS = ("ratio_above_full", "zero_denominator")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class UnitBook:
     points: dict[str, Fraction] = field(default_factory=dict)
     not_applicable: set[str] = field(default_factory=set)
     files: dict[str, str] = field(default_factory=dict)
+    was_reviewed: bool = True
     state: str = "draft"
     version: str = ""
 
@@ -104,6 +107,21 @@ def earned(row: Json, answer: Json, best: Fraction | None) -> Fraction | None:
     return full * min(Fraction(1), above / below / Fraction(rule["full_mark"])) if below else ZERO
 
 
+def ratio_warnings(unit: UnitBook) -> Iterator[tuple[str, str]]:
+    """Give the declared ratios that are above their full mark or that do not exist (rulings 2, 3)."""
+    for row in unit.index_set.declared_by_unit:
+        rule, figures = row["rule"], unit.answers.get(row["code"], {}).get("figures")
+        if rule["kind"] != "ratio" or not figures or figures.get(rule["full_if_zero"]) == 0:
+            continue
+        above, below = (
+            sum(Fraction(str(figures[key])) for key in rule[p]) for p in ("numerator", "denominator")
+        )
+        if not below:
+            yield row["code"], "zero_denominator"
+        elif above / below > Fraction(rule["full_mark"]):
+            yield row["code"], "ratio_above_full"
+
+
 def best_of_peers(units: Iterable[UnitBook]) -> Best:
     """Return the highest adopted figure of the ranked units for every indicator measured against peers."""
     best: Best = {}
@@ -125,18 +143,35 @@ def self_result(unit: UnitBook) -> Result:
     return _result(rows, points, set())
 
 
-def final_result(unit: UnitBook, best: Best) -> Result:
-    """Return the unit's result as adopted; accepted claims of not applicable leave its maximum (ruling 8)."""
+def means_of_peers(units: Sequence[UnitBook], best: Best) -> Best:
+    """Return the mean points of the units that were assessed, by indicator: zeros count, claimants do not (004:83)."""
+    assessed = [(unit, final_result(unit, best).points) for unit in units if unit.was_reviewed]
+    means: Best = {}
+    for row in units[0].index_set.indicators:
+        code = row["code"]
+        found = [points[code] or ZERO for unit, points in assessed if code not in unit.not_applicable]
+        means[code] = sum(found, ZERO) / len(found) if found else ZERO
+    return means
+
+
+def final_result(unit: UnitBook, best: Best, means: Best | None = None) -> Result:
+    """Return the unit's result as adopted; accepted claims of not applicable leave its maximum (ruling 8).
+
+    With `means` they take the mean instead, which is not known yet where there is none (004:83). A unit that nobody
+    reviewed has nothing (004:77).
+    """
     points: dict[str, Fraction | None] = {}
     for row in unit.index_set.indicators:
         code = row["code"]
-        if code in unit.not_applicable:
+        if not unit.was_reviewed:
             points[code] = ZERO
+        elif code in unit.not_applicable:
+            points[code] = ZERO if means is None else means.get(code)
         elif code in unit.points:
             points[code] = unit.points[code]
         else:
             points[code] = earned(row, unit.adopted(code), best.get(code))
-    return _result(unit.index_set.indicators, points, unit.not_applicable)
+    return _result(unit.index_set.indicators, points, set() if means is not None else unit.not_applicable)
 
 
 def _result(rows: Sequence[Json], points: dict[str, Fraction | None], left_out: set[str]) -> Result:

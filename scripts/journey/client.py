@@ -95,12 +95,7 @@ class Caller:
 
         Raises: UnexpectedAnswer.
         """
-        headers = dict(headers or {})
-        if self._log_in:
-            headers["Authorization"] = f"Bearer {await self._access()}"
-        if if_match is not None:
-            headers["If-Match"] = if_match
-        response = await self._api.send(method, path, headers=headers, **options)
+        response = await self.send(method, path, if_match=if_match, headers=headers, **options)
         if refused:
             status, code = refused
             if response.status_code != status or response.json().get("code") != code:
@@ -109,6 +104,27 @@ class Caller:
         elif not response.is_success and response.status_code != 304:
             raise UnexpectedAnswer(response, "success")
         return response
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        if_match: str | None = None,
+        headers: dict[str, str] | None = None,
+        **options: Any,
+    ) -> httpx.Response:
+        """Send a request as this caller and return the answer, whatever it is."""
+        headers = dict(headers or {})
+        if self._log_in:
+            headers["Authorization"] = f"Bearer {await self._access()}"
+        if if_match is not None:
+            headers["If-Match"] = if_match
+        return await self._api.send(method, path, headers=headers, **options)
+
+    def forget(self) -> None:
+        """Forget the log-in: the next request logs in anew."""
+        self._refresh, self._valid_until = "", 0.0
 
     async def _access(self) -> str:
         """Return a token that is good for a while: of the log-in, a refresh, or a new log-in."""
@@ -142,6 +158,15 @@ class People:
         if username not in self._known:
             self._known[username] = Caller(self._api, username=username, password=self._password)
         return self._known[username]
+
+    def know(self, username: str, password: str) -> None:
+        """Let somebody call who has another password than the demo accounts."""
+        self._known[username] = Caller(self._api, username=username, password=password)
+
+    def forget(self) -> None:
+        """Forget every log-in, as when so much time has passed that they have ended."""
+        for caller in self._known.values():
+            caller.forget()
 
     def giver(self, agency: str) -> Caller:
         """Return who gives an agency's figures: its service account where it has one, else its people."""

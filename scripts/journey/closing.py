@@ -18,6 +18,7 @@ _AUDITED = (
     "figure.give",
     "review.claim",
     "review.return",
+    "review.answer",
     "review.adjust",
     "review.pass",
     "review.reopen",

@@ -2,42 +2,49 @@
 
 import hashlib
 
-from scripts.journey.books import Json, UnitBook, exact, self_result
+from scripts.journey.books import OF_RATIOS, Json, UnitBook, exact, ratio_warnings, self_result
 from scripts.journey.client import Caller
 from scripts.journey.figures import Declarer, pdf
 from scripts.journey.world import World
 
 _DOCUMENTS = ("Quyết định thành lập Ban Chỉ đạo", "Kế hoạch chuyển đổi số", "Báo cáo số liệu")
 _NOTE = "Đơn vị giải trình: số liệu theo báo cáo năm đã gửi Ban Chỉ đạo."
+EXPLAINED: Json = {"note": "Đã rà soát các cảnh báo: số liệu đúng với sổ theo dõi của đơn vị."}
 _NOT_APPLICABLE = "Đơn vị không có dịch vụ công trực tuyến trong năm đánh giá."
 
 
 async def declare(world: World, unit: UnitBook) -> None:
-    """Fill in a unit's dossier, have it approved and submit it."""
-    declarer = Declarer.of(unit, world.options.seed)
+    """Fill in a unit's dossier, have it approved and submit it; the first one also tries what must not work."""
     reporter, path = world.reporter(unit), f"/submissions/{unit.submission_id}"
     unit.version = await reporter.etag(path)
     is_first = unit is world.units[0]
     if is_first:
-        await _try_too_early(world, unit, declarer)
+        await _try_too_early(world, unit, Declarer.of(unit, world.options.seed))
+    await fill(world, unit)
+    if is_first:
+        missing = (409, "approval_missing")
+        await reporter.call("POST", f"{path}/submit", if_match=unit.version, json=EXPLAINED, refused=missing)
+    await hand_in(world, unit)
+    if is_first:
+        await _try_too_late(world, unit)
+
+
+async def fill(world: World, unit: UnitBook) -> None:
+    """Enter everything: general figures, documents, answers; compare the preview with the books."""
+    declarer = Declarer.of(unit, world.options.seed)
+    unit.version = await world.reporter(unit).etag(f"/submissions/{unit.submission_id}")
     general = {"general_information": declarer.general_information(), "contacts": declarer.contacts()}
     await save(world, unit, general)
     for number, title in enumerate(_DOCUMENTS[: declarer.rng.randint(1, 3)], 1):
         await upload(world, unit, title, number)
-    answers = {row["code"]: _complete(declarer, row) for row in unit.index_set.declared_by_unit}
+    rows, explained = unit.index_set.declared_by_unit, world.options.explained
+    answers = {row["code"]: _complete(declarer, row, explained) for row in rows}
     answers |= {code: {"not_applicable": True, "reason": _NOT_APPLICABLE} for code in claimed_codes(unit)}
     half = len(answers) // 2
     for codes in (list(answers)[:half], list(answers)[half:]):
         await save(world, unit, {"answers": {code: answers[code] for code in codes}})
     unit.answers = answers
     await _check_preview(world, unit)
-    if is_first:
-        await reporter.call(
-            "POST", f"{path}/submit", if_match=unit.version, refused=(409, "approval_missing")
-        )
-    await hand_in(world, unit)
-    if is_first:
-        await _try_too_late(world, unit)
 
 
 def claimed_codes(unit: UnitBook) -> list[str]:
@@ -61,10 +68,10 @@ def is_claim_accepted(unit: UnitBook) -> bool:
     return unit.place == 2 or not unit.is_ranked
 
 
-def _complete(declarer: Declarer, row: Json) -> Json:
+def _complete(declarer: Declarer, row: Json, explained: float) -> Json:
     """Return an answer with its evidence, now and then with an explaining note instead (ruling 11)."""
     answer = declarer.answer(row)
-    if declarer.rng.random() < 0.1:
+    if declarer.rng.random() < explained:
         return answer | {"note": _NOTE}
     files = list(declarer.unit.files)
     return answer | {"evidence": sorted(declarer.rng.sample(files, declarer.rng.randint(1, len(files))))}
@@ -102,14 +109,14 @@ async def upload(world: World, unit: UnitBook, title: str, number: int) -> str:
 async def hand_in(world: World, unit: UnitBook) -> None:
     """Approve the present content as the leader and submit it as the reporter."""
     await world.move(world.leader(unit), unit, "approve", act="submission.approve")
-    dossier = await world.move(world.reporter(unit), unit, "submit", act="submission.submit")
+    dossier = await world.move(world.reporter(unit), unit, "submit", EXPLAINED, act="submission.submit")
     unit.state = "resubmitted" if unit.state == "returned" else "submitted"
     world.differences.same(f"{unit.key} state", unit.state, dossier["state"])
     world.differences.same(f"{unit.key} answers", unit.answers, dossier["answers"])
 
 
 async def _check_preview(world: World, unit: UnitBook) -> None:
-    """Compare the self-scored points with the books, and see that nothing is missing."""
+    """Compare the self-scored points and the warnings of ratios with the books; nothing may be missing."""
     reporter, path = world.reporter(unit), f"/submissions/{unit.submission_id}"
     shown, ours, same = await reporter.get(f"{path}/scorecard"), self_result(unit), world.differences.same
     for line in shown["lines"]:
@@ -117,7 +124,10 @@ async def _check_preview(world: World, unit: UnitBook) -> None:
     same(f"{unit.key} self total", ours.total, exact(shown["total"]))
     same(f"{unit.key} self maximum", ours.maximum, exact(shown["maximum"]))
     same(f"{unit.key} self DTI", ours.dti, exact(shown["dti"]))
-    same(f"{unit.key} missing", [], (await reporter.get(f"{path}/completeness"))["missing"])
+    found = await reporter.get(f"{path}/readiness")
+    same(f"{unit.key} missing", [], found["errors"])
+    theirs = {(one["pointer"], one["code"]) for one in found["warnings"] if one["code"] in OF_RATIOS}
+    same(f"{unit.key} warnings", {(f"/answers/{code}", why) for code, why in ratio_warnings(unit)}, theirs)
 
 
 async def _try_too_early(world: World, unit: UnitBook, declarer: Declarer) -> None:
@@ -151,9 +161,8 @@ async def _try_too_early(world: World, unit: UnitBook, declarer: Declarer) -> No
 
 
 async def _try_too_late(world: World, unit: UnitBook) -> None:
-    """Try to change what has been submitted."""
-    path = f"/submissions/{unit.submission_id}"
+    """Try to change what has been submitted, and to approve it once more."""
+    path, refused = f"/submissions/{unit.submission_id}", (409, "action_not_allowed")
     body = {"answers": {next(iter(unit.answers)): None}}
-    await world.reporter(unit).call(
-        "PATCH", path, if_match=unit.version, json=body, refused=(409, "action_not_allowed")
-    )
+    await world.reporter(unit).call("PATCH", path, if_match=unit.version, json=body, refused=refused)
+    await world.leader(unit).call("POST", f"{path}/approve", if_match=unit.version, refused=refused)

@@ -167,6 +167,12 @@ def lowered(row: Json, answer: Json) -> Json:
     }
 
 
+def halved(answer: Json) -> Json:
+    """Return an answer with half of each figure, rounded down, and with its documents."""
+    figures = {key: int(str(value).partition(".")[0]) // 2 for key, value in answer["figures"].items()}
+    return answer | {"figures": figures}
+
+
 def _decimal(share: str) -> float:
     """Return a share ("0.8", "1/2") for drawing figures; nothing is scored with it."""
     above, _, below = share.partition("/")

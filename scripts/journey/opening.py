@@ -1,9 +1,10 @@
 """The administrator opens the year; the journey chooses its units and opens a book for each."""
 
 from collections import Counter
+from typing import Any
 
 from scripts.journey.books import IndexSet, Json, UnitBook
-from scripts.journey.world import World, today
+from scripts.journey.world import World
 
 _SETS = "camau-2023-"
 _PROVINCE_REVIEWERS = ("reviewer", "reviewer2")
@@ -13,8 +14,8 @@ class YearAlreadyThere(Exception):
     """The server has a period of this year: the story cannot begin again in the same database."""
 
 
-async def open_year(world: World) -> None:
-    """Prepare and open the period, and open the books of the units that take part.
+async def open_year(world: World, **chosen: Any) -> None:
+    """Prepare and open the period, and open the books of the units that take part; `chosen` as POST /periods has it.
 
     Raises: YearAlreadyThere.
     """
@@ -25,7 +26,7 @@ async def open_year(world: World) -> None:
         )
     listed = await world.people.public.get("/index-sets")
     sets = {row["unit_kind"]: row["key"] for row in listed if row["key"].startswith(_SETS)}
-    body = {"year": year, "guidance_on": today().isoformat(), "sets": sets}
+    body: Json = {"year": year, "guidance_on": world.today().isoformat(), "sets": sets} | chosen
     prepared = await admin.call("POST", "/periods", json=body)
     path = f"/periods/{prepared.json()['id']}"
     await admin.call("POST", f"{path}/open", if_match='"999"', refused=(412, "stale_version"))
@@ -33,7 +34,7 @@ async def open_year(world: World) -> None:
     world.acts.update({"period.prepare": 1, "period.open": 1})
     world.period = await admin.get(path)
     world.scopes = await admin.get(f"{path}/scopes")
-    await _open_books(world, sets)
+    await _open_books(world, body["sets"])
     world.differences.same("dossiers created", len(world.everybody), opened.json()["submissions"])
     world.say(
         f"Period [bold]{year}[/bold] is open: {len(world.everybody)} dossiers in {len(world.scopes)} ranking scopes, "

@@ -1,7 +1,16 @@
 """Every scope is finalized, signed and published; then one published result is corrected."""
 
 from scripts.journey import reviewing
-from scripts.journey.books import Json, best_of_peers, exact, final_result, ranks, shown
+from scripts.journey.books import (
+    MEANS,
+    Json,
+    best_of_peers,
+    exact,
+    final_result,
+    means_of_peers,
+    ranks,
+    shown,
+)
 from scripts.journey.client import Caller
 from scripts.journey.world import World
 
@@ -40,8 +49,8 @@ async def finalize_and_publish(world: World) -> None:
     """Finalize and publish every scope whose units all took part."""
     for scope in world.whole_scopes():
         reckon(world, scope)
-        result = await _finalize(world, scope, {})
-        await _publish(world, scope, result)
+        result = await finalize(world, scope, {})
+        await publish(world, scope, result)
     if len(world.published) < len(world.scopes):
         world.say("The other scopes wait: some of their units take no part in this short run.")
 
@@ -50,12 +59,13 @@ def reckon(world: World, scope: Json) -> None:
     """Work out a scope's results and ranks in the books."""
     units = world.units_of(scope)
     best = best_of_peers(units)
-    results = {unit.key: final_result(unit, best) for unit in units}
+    means = means_of_peers(units, best) if world.period["policy"] in MEANS else None
+    results = {unit.key: final_result(unit, best, means) for unit in units}
     world.results |= results
     world.places |= ranks(units, results)
 
 
-async def _finalize(world: World, scope: Json, body: Json) -> Json:
+async def finalize(world: World, scope: Json, body: Json) -> Json:
     """Preview and finalize a scope, and compare every line with the books; sending it twice does it once."""
     by, path = finalizer(world, scope), f"/scopes/{scope['id']}"
     preview = await by.call("GET", f"{path}/preview")
@@ -92,11 +102,11 @@ def compare_lines(world: World, scope: Json, lines: list[Json], where: str) -> N
         same(f"{where}: {key} maximum", ours.maximum, exact(line["maximum"]))
         same(f"{where}: {key} DTI", ours.dti, exact(line["dti"]))
         same(f"{where}: {key} points shown", shown(ours.total, 2), line["total_shown"])
-        same(f"{where}: {key} DTI shown", ours.dti and shown(ours.dti, 2), line["dti_shown"])
+        same(f"{where}: {key} DTI shown", None if ours.dti is None else shown(ours.dti, 2), line["dti_shown"])
         same(f"{where}: {key} rank", world.places[key], line["rank"])
 
 
-async def _publish(world: World, scope: Json, result: Json) -> None:
+async def publish(world: World, scope: Json, result: Json) -> None:
     """Publish a result by a decision and read it as the public does."""
     by, path, public = signer(world, scope), f"/results/{result['id']}", world.people.public
     name = scope["name"]
@@ -149,8 +159,8 @@ async def correct_one(world: World) -> None:
     etag = await by.etag(f"/scopes/{scope['id']}/preview")
     missing = (409, "reason_missing")
     await by.call("POST", f"/scopes/{scope['id']}/finalize", if_match=etag, json={}, refused=missing)
-    second = await _finalize(world, scope, {"reason": _CORRECTION})
-    await _publish(world, scope, second)
+    second = await finalize(world, scope, {"reason": _CORRECTION})
+    await publish(world, scope, second)
     world.acts["result.supersede"] += 1
     world.corrected += 1
     after, now = world.places[unit.key], world.published[scope["id"]]["number"]

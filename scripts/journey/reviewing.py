@@ -1,13 +1,17 @@
 """The reviewing units work through their queues; the agency gives the figures that units may not declare."""
 
+from collections.abc import Sequence
+from datetime import timedelta
 from fractions import Fraction
 from random import Random
 
-from scripts.journey.books import Json, UnitBook, exact, final_result, self_result, shown
-from scripts.journey.declaring import claimed_codes, hand_in, is_claim_accepted, save, upload
+from scripts.journey.books import MEANS, Best, Json, UnitBook, exact, final_result, self_result, shown
+from scripts.journey.declaring import EXPLAINED, claimed_codes, hand_in, is_claim_accepted, save, upload
 from scripts.journey.figures import Declarer, lowered
-from scripts.journey.world import World, in_a_week
+from scripts.journey.world import World
 
+_LOOKED_AT: Json = {"note": "Đã đối chiếu tài liệu lưu tại đơn vị; các cảnh báo đã được giải trình."}
+LOWERED = "Theo số liệu kiểm tra."
 _WAITING = ("submitted", "resubmitted", "under_review")
 
 
@@ -47,10 +51,10 @@ async def try_before_the_agency(world: World) -> None:
             await world.people["reviewer"].call("POST", path, if_match=unit.version, refused=own)
 
 
-async def give_official_figures(world: World) -> None:
+async def give_official_figures(world: World, units: Sequence[UnitBook]) -> None:
     """Push the figures of the indicators that an agency declares (ruling 20), by its service where it has one."""
     pushes: dict[str, list[Json]] = {}
-    for unit in world.units:
+    for unit in units:
         declarer = Declarer.of(unit, world.options.seed + 1)
         for row in unit.index_set.indicators:
             if row["declared_by"] == "unit":
@@ -102,28 +106,42 @@ def code_is_open(unit: UnitBook, code: str) -> bool:
 
 
 async def _return_and_correct(world: World, unit: UnitBook, rng: Random) -> None:
-    """Return a dossier with two items; the unit changes a figure, adds a document, and sends it again."""
+    """Return a dossier with two items; the unit corrects a figure, answers both, and sends it again."""
     rows = [row for row in unit.index_set.declared_by_unit if code_is_open(unit, row["code"])]
     wrong, unproved = rng.sample(rows, 2)
     items = [
         {"indicator": wrong["code"], "kind": "wrong_figure", "text": "Số liệu khác báo cáo đã gửi."},
         {"indicator": unproved["code"], "kind": "missing_evidence", "text": "Cần thêm tài liệu kiểm chứng."},
     ]
-    body = {"reason": "Đề nghị rà soát hai chỉ số dưới đây.", "due_on": in_a_week(), "items": items}
+    body = {
+        "reason": "Đề nghị rà soát hai chỉ số dưới đây.",
+        "due_on": (world.today() + timedelta(days=7)).isoformat(),
+        "items": items,
+    }
     path = f"/submissions/{unit.submission_id}"
     reply = await world.reviewer(unit).call("POST", f"{path}/return", if_match=unit.version, json=body)
     unit.version, unit.state = reply.headers["etag"], "returned"
     world.acts["review.return"] += 1
     document = await upload(world, unit, "Tài liệu bổ sung", 9)
     declarer = Declarer(unit, rng, ability=0.9)
-    answers = {
-        wrong["code"]: declarer.answer(wrong) | {"note": "Đã rà soát.", "evidence": [document]},
-        unproved["code"]: unit.answers[unproved["code"]] | {"evidence": [document]},
-    }
-    await save(world, unit, {"answers": answers})
-    unit.answers |= answers
+    corrected = declarer.answer(wrong) | {"note": "Đã rà soát.", "evidence": [document]}
+    await save(world, unit, {"answers": {wrong["code"]: corrected}})
+    unit.answers[wrong["code"]] = corrected
+    asked = reply.json()["id"]
+    await _answer_item(world, unit, asked, {"item": 0, "text": "Đã sửa theo báo cáo."})
+    unanswered = (409, "action_not_allowed")
+    reporter = world.reporter(unit)
+    await reporter.call("POST", f"{path}/submit", if_match=unit.version, json=EXPLAINED, refused=unanswered)
+    await _answer_item(world, unit, asked, {"item": 1, "text": "Gửi kèm tài liệu.", "evidence": [document]})
+    proved = unit.answers[unproved["code"]]
+    unit.answers[unproved["code"]] = proved | {"evidence": [*proved.get("evidence", []), document]}
     await hand_in(world, unit)
     await claim(world, unit)
+
+
+async def _answer_item(world: World, unit: UnitBook, asked: str, body: Json) -> None:
+    """Answer one item of a return; its documents join those of the item's indicator."""
+    await world.move(world.reporter(unit), unit, f"clarifications/{asked}/answers", body, act="review.answer")
 
 
 async def _decide_claim(world: World, unit: UnitBook, code: str) -> None:
@@ -140,9 +158,7 @@ async def lower(world: World, unit: UnitBook, row: Json) -> None:
     """Put lower figures, or the worst choice, in place of the declared ones."""
     answer = lowered(row, unit.answers[row["code"]])
     unit.decided[row["code"]] = answer
-    await _adjust(
-        world, unit, {"indicator": row["code"], "kind": "answer", **answer}, "Theo số liệu kiểm tra."
-    )
+    await _adjust(world, unit, {"indicator": row["code"], "kind": "answer", **answer}, LOWERED)
 
 
 async def set_points(world: World, unit: UnitBook, row: Json, rng: Random) -> None:
@@ -162,12 +178,18 @@ async def pass_on(world: World, unit: UnitBook) -> None:
     """End the review and compare both sides' points with the books."""
     reviewer, same = world.reviewer(unit), world.differences.same
     view = await reviewer.get(f"/submissions/{unit.submission_id}/review")
-    declared, adopted = self_result(unit).points, final_result(unit, {})
+    unknown: Best | None = {} if world.period["policy"] in MEANS else None
+    declared, adopted = self_result(unit).points, final_result(unit, {}, unknown)
     for line in view["lines"]:
         code = line["code"]
         same(f"{unit.key} {code} self points in review", declared[code], exact(line["self_points"]))
         same(f"{unit.key} {code} appraised points", adopted.points[code], exact(line["appraised_points"]))
     same(f"{unit.key} appraised total", shown(adopted.total, 2), view["appraised_total"])
-    dossier = await world.move(reviewer, unit, "pass", act="review.pass")
+    found = await reviewer.get(f"/submissions/{unit.submission_id}/review/readiness")
+    same(f"{unit.key} undecided", [], found["errors"])
+    if not found["is_ready"]:
+        path = f"/submissions/{unit.submission_id}/pass"
+        await reviewer.call("POST", path, if_match=unit.version, refused=(409, "note_missing"))
+    dossier = await world.move(reviewer, unit, "pass", _LOOKED_AT, act="review.pass")
     unit.state = "passed"
     same(f"{unit.key} state", unit.state, dossier["state"])

@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,15 +14,25 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from scripts.journey.books import Differences, Json, Result, UnitBook
 from scripts.journey.client import Api, Caller, People
 
+VIETNAM = ZoneInfo("Asia/Ho_Chi_Minh")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to live through the year; `units` None is the whole province."""
+    """How to live through the year; `units` None is the whole province.
+
+    `explained` is the share of the answers that a note explains where others cite evidence.
+    """
 
     year: int = 2023
     seed: int = 1072
     units: int | None = None
     at_once: int = 8
+    explained: float = 0.1
 
 
 @dataclass
@@ -33,6 +43,7 @@ class World:
     api: Api
     people: People
     screen: Console
+    clock: Callable[[], datetime] = _now
     period: Json = field(default_factory=dict)
     everybody: list[UnitBook] = field(default_factory=list)  # all units of the period
     units: list[UnitBook] = field(default_factory=list)  # those of them that take part
@@ -43,6 +54,10 @@ class World:
     published: dict[str, Json] = field(default_factory=dict)  # rankings as the public reads them, by scope
     corrected: int = 0
     differences: Differences = field(default_factory=Differences)
+
+    def today(self) -> date:
+        """Return the day in Vietnam."""
+        return self.clock().astimezone(VIETNAM).date()
 
     def reporter(self, unit: UnitBook) -> Caller:
         """Return who fills in a unit's dossier."""
@@ -105,13 +120,3 @@ class World:
     def say(self, text: str) -> None:
         """Tell the next part of the story."""
         self.screen.print(text)
-
-
-def today() -> date:
-    """Return the day in Vietnam."""
-    return datetime.now(UTC).astimezone(ZoneInfo("Asia/Ho_Chi_Minh")).date()
-
-
-def in_a_week() -> str:
-    """Return the last day for a dossier that is returned today."""
-    return (today() + timedelta(days=7)).isoformat()

@@ -20,7 +20,7 @@ async def live_through(world: World) -> bool:
     await world.each("Reviewers claim", world.units, reviewing.claim)
     await reviewing.try_before_the_agency(world)
     await publishing.try_too_early(world)
-    await reviewing.give_official_figures(world)
+    await reviewing.give_official_figures(world, world.units)
     await world.each("Reviewers return, adjust and pass", world.units, reviewing.review)
     await publishing.finalize_and_publish(world)
     await publishing.correct_one(world)

@@ -22,7 +22,10 @@ def bodies(app: FastAPI) -> set[str]:
         for operation in item.values():
             content: dict[str, Any] = operation.get("requestBody", {}).get("content", {})
             if "application/json" in content:
-                found.add(content["application/json"]["schema"]["$ref"].rsplit("/", 1)[1])
+                schema = content["application/json"]["schema"]
+                # A body that may be left out is one shape or null.
+                named = [one for one in schema.get("anyOf", [schema]) if one != {"type": "null"}]
+                found |= {one["$ref"].rsplit("/", 1)[1] for one in named}
     return found
 
 

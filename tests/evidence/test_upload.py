@@ -78,6 +78,7 @@ async def test_an_upload_answers_with_what_was_stored_and_its_hash(
         "sha256": hashlib.sha256(PDF).hexdigest(),
         "title": "Quyết định thành lập",
         "number": "12/QĐ-UBND",
+        "issued_on": None,
         "uploaded_by_name": REPORTER,
         "uploaded_at": clock.now.isoformat().replace("+00:00", "Z"),
     }

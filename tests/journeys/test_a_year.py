@@ -40,7 +40,14 @@ async def test_a_year_from_opening_to_correction_agrees_with_its_own_books(world
     claims = [unit for unit in world.units if unit.not_applicable]
     assert any(unit.is_ranked for unit in claims)
     assert {world.places[unit.key] for unit in world.units if not unit.is_ranked} == {None}
-    for act in ("review.return", "review.adjust", "review.reopen", "figure.give", "result.supersede"):
+    for act in (
+        "review.return",
+        "review.answer",
+        "review.adjust",
+        "review.reopen",
+        "figure.give",
+        "result.supersede",
+    ):
         assert world.acts[act] > 0, act
     assert isinstance(world.screen.file, io.StringIO)
     printed = world.screen.file.getvalue()

@@ -5,7 +5,17 @@ from typing import Any
 
 import pytest
 
-from scripts.journey.books import IndexSet, UnitBook, best_of_peers, earned, final_result, ranks, shown
+from scripts.journey.books import (
+    IndexSet,
+    UnitBook,
+    best_of_peers,
+    earned,
+    final_result,
+    means_of_peers,
+    ranks,
+    ratio_warnings,
+    shown,
+)
 
 RATIO = {"kind": "ratio", "numerator": ["a"], "denominator": ["b"], "full_mark": "0.8", "full_if_zero": None}
 CLEANED = {**RATIO, "full_mark": "1", "full_if_zero": "infected"}
@@ -70,3 +80,39 @@ def test_an_accepted_claim_leaves_the_maximum_and_decided_points_replace_the_rul
 
 def test_numbers_are_shown_half_up() -> None:
     assert [shown(Fraction(n, 200), 2) for n in (0, 1, 2, 399)] == ["0.00", "0.01", "0.01", "2.00"]
+
+
+def test_what_does_not_apply_takes_the_mean_of_the_others_who_were_reviewed() -> None:
+    units = [unit("claimant", 8), unit("a", 8), unit("b", 4), unit("forgotten", 8)]
+    claimant, forgotten = units[0], units[3]
+    claimant.not_applicable.add("1.1")
+    forgotten.was_reviewed = False
+    best = {"1.1": Fraction(8)}
+    means = means_of_peers(units, best)
+    assert means["1.1"] == Fraction(15, 2), "10 and 5 points"
+    found = final_result(claimant, best, means)
+    assert [found.points["1.1"], found.maximum] == [Fraction(15, 2), 20]
+    assert [final_result(forgotten, best, means).total, final_result(forgotten, best, means).maximum] == [
+        0,
+        20,
+    ]
+    assert final_result(claimant, best, {}).points["1.1"] is None, "not known yet"
+
+
+@pytest.mark.parametrize(
+    ("rule", "figures", "warned"),
+    [
+        (RATIO, {"a": 8, "b": 10}, []),
+        (RATIO, {"a": 9, "b": 10}, [("1.1", "ratio_above_full")]),
+        (RATIO, {"a": 0, "b": 0}, [("1.1", "zero_denominator")]),
+        (CLEANED, {"a": 0, "b": 0, "infected": 0}, []),
+        (PEERS, {"x": 3}, []),
+    ],
+)
+def test_ratios_outside_their_bounds_are_warned_of(
+    rule: dict[str, Any], figures: dict[str, int], warned: list[tuple[str, str]]
+) -> None:
+    book = unit("a", 8)
+    book.index_set = IndexSet({}, (row(rule),))
+    book.answers = {"1.1": {"figures": figures}}
+    assert list(ratio_warnings(book)) == warned

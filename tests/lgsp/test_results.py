@@ -61,6 +61,7 @@ async def store(session: AsyncSession, period_id: str, state: ResultState, numbe
         finalized_at=at,
         finalized_by=UUID(int=1),
         finalized_by_name="reviewer",
+        notes=[],
         state=state,
         decision_number="15/QĐ-UBND",
         decision_date=date(2024, 1, 20),
@@ -79,11 +80,10 @@ async def store(session: AsyncSession, period_id: str, state: ResultState, numbe
 
 @pytest.fixture
 async def period_id(as_user: LogIn, session: AsyncSession, clock: Clock) -> str:
-    """Give a year whose districts have a superseded, a published and a provisional result."""
+    """Give a year whose districts have a result in every state; the published one is the second."""
     opened = await opened_year(as_user)
-    for number, state in enumerate(
-        (ResultState.SUPERSEDED, ResultState.PUBLISHED, ResultState.PROVISIONAL), 1
-    ):
+    others = [state for state in ResultState if state is not ResultState.PUBLISHED]
+    for number, state in enumerate([others[0], ResultState.PUBLISHED, *others[1:]], 1):
         await store(session, opened, state, number, clock.now)
     return opened
 

@@ -15,11 +15,14 @@ from app.core.db import new_id
 from app.figures.models import OfficialFigure
 from app.periods.actions import prepare
 from app.periods.schemas import PeriodIn
+from app.reviews import settled
+from app.reviews.adopted import adopted, dossier_of
 from app.reviews.models import Adjustment, AdjustmentKind
 from app.scoring.model import IndexSet, Options
 from app.submissions.content import content_hash
 from app.submissions.models import RankingScope, ReviewState, Revision, Submission
 from app.submissions.opening import open_period
+from app.submissions.queries import measures_of
 from app.units.models import Unit, UnitKind
 from tests.client import CheckedClient
 from tests.conftest import START
@@ -30,6 +33,7 @@ SETS = {
     UnitKind.COMMUNE: "camau-2023-xa",
 }
 DECISION = {"decision_number": "12/QĐ-UBND", "decision_date": "2023-12-15", "signer": "Người Ký Mẫu"}
+WITHDRAWN = "Ghi nhầm số liệu của hai đơn vị"
 RESULTS, PUBLIC = "/api/v1/results", "/api/v1/public/results"
 
 
@@ -118,6 +122,15 @@ async def decide(
     await session.flush()
 
 
+async def settle(session: AsyncSession, submission: Submission) -> None:
+    """Write down what a dossier's review ended with, as a pass does."""
+    index_set, policy = await measures_of(session, submission)
+    mine = adopted(index_set, policy, await dossier_of(session, submission.id))
+    submission.settled = settled.settle(index_set, mine).decode()
+    submission.touch()
+    await session.flush()
+
+
 async def give_figure(
     session: AsyncSession, submission: Submission, code: str, answer: dict[str, Any]
 ) -> None:
@@ -140,10 +153,13 @@ async def give_figure(
 
 
 async def passed_scope(
-    session: AsyncSession, kind: UnitKind = UnitKind.COMMUNE, parent: str | None = "huyen-964"
+    session: AsyncSession,
+    kind: UnitKind = UnitKind.COMMUNE,
+    parent: str | None = "huyen-964",
+    **chosen: Any,
 ) -> RankingScope:
     """Open the year and let every dossier of a scope pass, each a little better than the one before."""
-    await open_year(session)
+    await open_year(session, **chosen)
     scope = await scope_of(session, kind, parent)
     for place, submission in enumerate((await dossiers(session, scope)).values()):
         index_set = await index_set_of(session, submission)
@@ -167,13 +183,28 @@ async def finalize(caller: CheckedClient, scope: RankingScope, reason: str | Non
     )
 
 
-async def publish(caller: CheckedClient, result_id: str) -> httpx.Response:
-    """Publish a result on its present version."""
+async def sign(caller: CheckedClient, result_id: str, verb: str, body: Any) -> httpx.Response:
+    """Announce, publish or withdraw a result on its present version."""
     seen = await caller.get(f"{RESULTS}/{result_id}")
     assert seen.status_code == 200, seen.text
     return await caller.post(
-        f"{RESULTS}/{result_id}/publish", json=DECISION, headers={"If-Match": seen.headers["etag"]}
+        f"{RESULTS}/{result_id}/{verb}", json=body, headers={"If-Match": seen.headers["etag"]}
     )
+
+
+async def publish(caller: CheckedClient, result_id: str, **said: Any) -> httpx.Response:
+    """Publish a result on its present version."""
+    return await sign(caller, result_id, "publish", DECISION | said)
+
+
+async def announce(caller: CheckedClient, result_id: str, until: str | None = None) -> httpx.Response:
+    """Announce a result on its present version."""
+    return await sign(caller, result_id, "announce", {"appeals_until": until})
+
+
+async def withdraw(caller: CheckedClient, result_id: str) -> httpx.Response:
+    """Withdraw a result on its present version."""
+    return await sign(caller, result_id, "withdraw", {"reason": WITHDRAWN})
 
 
 def own_session(app: FastAPI) -> AsyncSession:

@@ -208,3 +208,27 @@ def test_weak_and_strong_versions_match() -> None:
     assert matches(b'"b", "a"', b'W/"a"')
     assert matches(b"*", b'W/"a"')
     assert not matches(b'"b"', b'W/"a"')
+
+
+async def test_a_withdrawal_reaches_every_memory_at_once(
+    own_app: FastAPI,
+    own_database: Database,
+    settings: Settings,
+    clock: Clock,
+    published: tuple[RankingScope, str],
+) -> None:
+    url = f"{scene.PUBLIC}/{published[1]}"
+    other = create_app(settings, own_database, clock)
+    memory_of(other).trust(True)  # and deaf: only what passes through that instance can reach it
+    async with layered(own_app) as (client, cache), CheckedClient(other) as there:
+        assert (
+            len((await client.get(url)).json()["ranked"])
+            == len((await there.get(url)).json()["ranked"])
+            == 17
+        )
+        async with await logged_in(other, clock, CHAIRMAN) as chairman:
+            assert (await scene.withdraw(chairman, published[1])).status_code == 200
+        assert (await there.get(url)).json()["ranked"] == []
+        await until(lambda: not cache.entries)
+        left = (await client.get(url)).json()
+        assert (left["state"], left["ranked"], left["unranked"]) == ("withdrawn", [], [])

@@ -17,7 +17,7 @@ from app.units.models import UnitKind
 from tests.conftest import Clock, LogIn
 from tests.results import scene
 
-BRVT = {
+BRVT: dict[str, Any] = {
     "policy": "brvt-2022",
     "submit_until": date(2023, 12, 31),
     "sets": {UnitKind.COMMUNE: "camau-2023-xa"},

@@ -1,5 +1,5 @@
 """Every test here begins in the open year 2023."""
 
-from tests.scene import connection, open_database, scene
+from tests.scene import brvt, connection, open_database, scene
 
-__all__ = ["connection", "open_database", "scene"]
+__all__ = ["brvt", "connection", "open_database", "scene"]

@@ -7,9 +7,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.audit import AuditEvent
-from tests.scene import REVIEWER, SIBLING, UNIT, Scene, photograph, points, return_body
+from tests.scene import REVIEWER, SIBLING, UNPROVED, Scene, photograph, points, return_body
 
-REPORTER, LEADER = f"{UNIT}.reporter", f"{UNIT}.leader"
 WHY = "Đối chiếu tài liệu kiểm chứng"
 
 
@@ -23,13 +22,6 @@ async def scene(scene: Scene) -> Scene:
 def decision(indicator: str, kind: str, **given: Any) -> dict[str, Any]:
     """Return a decision on one indicator."""
     return {"indicator": indicator, "kind": kind, "reason": WHY, **given}
-
-
-async def line(scene: Scene, code: str) -> dict[str, Any]:
-    """Return what the unit sees of one indicator."""
-    review = await scene.read(path="/review")
-    found: dict[str, Any] = next(one for one in review["lines"] if one["code"] == code)
-    return found
 
 
 @pytest.mark.parametrize(
@@ -49,7 +41,7 @@ async def test_a_decision_counts_and_the_unit_sees_it(
     scene: Scene, body: dict[str, Any], appraised: str
 ) -> None:
     made = await scene.done(scene.act(REVIEWER, "adjustments", body))
-    shown = await line(scene, body["indicator"])
+    shown = await scene.line(body["indicator"])
     assert shown["appraised_points"] == appraised
     assert shown["decision"] == made.json()
     assert (shown["decision"]["reason"], shown["decision"]["made_by_name"]) == (WHY, REVIEWER)
@@ -59,7 +51,7 @@ async def test_a_decision_counts_and_the_unit_sees_it(
 
 async def test_the_units_own_points_stay_beside_the_reviewers(scene: Scene) -> None:
     await scene.done(scene.act(REVIEWER, "adjustments", points("1.4", "2.5")))
-    shown = await line(scene, "1.4")
+    shown = await scene.line("1.4")
     assert (shown["self_points"], shown["appraised_points"]) == ("15/2", "5/2")
     assert (shown["self_shown"], shown["appraised_shown"]) == ("7.50", "2.50")
     review = await scene.read(path="/review")
@@ -122,7 +114,7 @@ async def test_earlier_decisions_stay_as_history_and_the_latest_holds(
 ) -> None:
     for given in ("1", "2"):
         await scene.done(scene.act(REVIEWER, "adjustments", points("1.4", given)))
-    assert (await line(scene, "1.4"))["appraised_points"] == "2"
+    assert (await scene.line("1.4"))["appraised_points"] == "2"
     listed: Any = await scene.read(path="/adjustments")
     assert [one["value"] for one in listed] == [{"points": "1"}, {"points": "2"}]
     query = select(AuditEvent).where(AuditEvent.action == "review.adjust").order_by(AuditEvent.id.desc())
@@ -135,7 +127,7 @@ async def test_earlier_decisions_stay_as_history_and_the_latest_holds(
 async def test_as_declared_takes_a_decision_back(scene: Scene) -> None:
     await scene.done(scene.act(REVIEWER, "adjustments", points("1.4", "1")))
     await scene.done(scene.act(REVIEWER, "adjustments", decision("1.4", "as_declared")))
-    assert (await line(scene, "1.4"))["appraised_points"] == "15/2"
+    assert (await scene.line("1.4"))["appraised_points"] == "15/2"
 
 
 async def test_as_declared_is_no_substitute_for_an_agencys_figures(scene: Scene) -> None:
@@ -156,7 +148,7 @@ async def test_a_decision_on_an_answer_that_has_changed_since_is_decided_again(s
     await again(scene, {"1.2": claim})
     accept = decision("1.2", "not_applicable", accepted=True)
     await scene.done(scene.act(REVIEWER, "adjustments", accept))
-    assert (await line(scene, "1.2"))["appraised_points"] == "0"
+    assert (await scene.line("1.2"))["appraised_points"] == "0"
     await scene.done(scene.act(REVIEWER, "return", return_body()))
     await again(scene, {"1.2": {"choice": "full", "note": "Có họp"}})
     await scene.done(scene.act(REVIEWER, "adjustments", points("5.4", "0")))
@@ -165,15 +157,13 @@ async def test_a_decision_on_an_answer_that_has_changed_since_is_decided_again(s
     told = [(one["pointer"], one["code"]) for one in waiting.json()["errors"]]
     assert told == [("/answers/1.2", "decision_outdated")]
     await scene.done(scene.act(REVIEWER, "adjustments", decision("1.2", "as_declared")))
-    assert (await line(scene, "1.2"))["appraised_points"] == "5"
-    assert (await scene.act(REVIEWER, "pass")).status_code == 200
+    assert (await scene.line("1.2"))["appraised_points"] == "5"
+    assert (await scene.act(REVIEWER, "pass", UNPROVED)).status_code == 200
 
 
 async def again(scene: Scene, answers: dict[str, Any]) -> None:
     """Let the unit correct its answers, send the dossier again, and the reviewer claim it."""
-    await scene.done(scene.save({"answers": answers}))
-    await scene.done(scene.act(LEADER, "approve"))
-    await scene.done(scene.act(REPORTER, "submit"))
+    await scene.resubmitted(answers=answers)
     await scene.done(scene.act(REVIEWER, "claim"))
 
 

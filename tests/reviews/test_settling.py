@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.audit import AuditEvent
-from tests.scene import REVIEWER, UNIT, Scene, points, return_body
+from tests.scene import REVIEWER, UNIT, UNPROVED, Scene, points, return_body
 
 CODE = "5.4"  # figures of Sở TT&TT, not of the commune (ruling 20)
 
@@ -32,7 +32,7 @@ async def test_figures_that_come_after_the_pass_count_only_when_the_review_is_ta
     await scene.claimed()
     await give(scene, "so-tttt", 10)
     assert await points_of(scene) == "5/2"
-    await scene.done(scene.act(REVIEWER, "pass"))
+    await scene.done(scene.act(REVIEWER, "pass", UNPROVED))
     await give(scene, "so-tttt", 20)
     assert await points_of(scene) == "5/2"
     await scene.done(scene.act(REVIEWER, "reopen-review", {"reason": "Sở TT&TT sửa số liệu"}))
@@ -48,7 +48,7 @@ async def test_an_agency_that_only_verifies_does_not_stand_in_for_the_one_that_d
     await give(scene, "so-tttt", 10)
     await give(scene, "tt-cntt-tt", 20)
     assert await points_of(scene) == "5/2"
-    assert (await scene.act(REVIEWER, "pass")).is_success
+    assert (await scene.act(REVIEWER, "pass", UNPROVED)).is_success
 
 
 async def test_a_decision_on_an_answer_that_was_corrected_since_must_be_made_again(scene: Scene) -> None:
@@ -56,9 +56,7 @@ async def test_a_decision_on_an_answer_that_was_corrected_since_must_be_made_aga
     await give(scene, "so-tttt", 10)
     await scene.done(scene.act(REVIEWER, "adjustments", points("1.4", "1")))
     await scene.done(scene.act(REVIEWER, "return", return_body()))
-    await scene.done(scene.save({"answers": {"1.4": {"figures": {"a": 4, "b": 4}, "note": "đã sửa"}}}))
-    await scene.done(scene.act(f"{UNIT}.leader", "approve"))
-    await scene.done(scene.act(f"{UNIT}.reporter", "submit"))
+    await scene.resubmitted(answers={"1.4": {"figures": {"a": 4, "b": 4}, "note": "đã sửa"}})
     await scene.done(scene.act(REVIEWER, "claim"))
     refused = await scene.act(REVIEWER, "pass")
     assert [(one["pointer"], one["code"]) for one in refused.json()["errors"]] == [
@@ -66,7 +64,7 @@ async def test_a_decision_on_an_answer_that_was_corrected_since_must_be_made_aga
     ]
     taken_back = {"indicator": "1.4", "kind": "as_declared", "reason": "Số liệu đã được sửa đúng"}
     await scene.done(scene.act(REVIEWER, "adjustments", taken_back))
-    assert (await scene.act(REVIEWER, "pass")).is_success
+    assert (await scene.act(REVIEWER, "pass", UNPROVED)).is_success
     assert await points_of(scene, "1.4") == "10"
 
 

@@ -1,19 +1,27 @@
 """The reviewer's turns: the queue, the claim, the return, the pass and the second look."""
 
-import asyncio
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any
 
 import pytest
-from fastapi import FastAPI
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.audit import AuditEvent
 from app.units.queries import unit_ids_by_key
-from tests.conftest import Clock, logged_in
-from tests.scene import NOTE, REVIEWER, SIBLING, UNIT, Scene, full_content, photograph, points, return_body
+from tests.conftest import Clock
+from tests.scene import (
+    NOTE,
+    REVIEWER,
+    SIBLING,
+    UNIT,
+    UNPROVED,
+    Scene,
+    full_content,
+    photograph,
+    points,
+    return_body,
+)
 
 REPORTER, LEADER = f"{UNIT}.reporter", f"{UNIT}.leader"
 DUE = datetime(2024, 1, 10, 17, 0, tzinfo=UTC)  # the end of 10/01/2024 in Vietnam
@@ -76,20 +84,6 @@ async def test_a_claim_tells_who_has_it(scene: Scene) -> None:
     assert (again.status_code, again.json()["reason_code"]) == (409, "wrong_state")
 
 
-async def test_of_two_reviewers_who_claim_at_once_exactly_one_wins(own_app: FastAPI, clock: Clock) -> None:
-    scene = await Scene.opened(partial(logged_in, own_app, clock))
-    await scene.submitted("so-noi-vu", "camau-2023-so")
-    etag, rivals = await scene.etag("so-noi-vu"), ("reviewer", "reviewer2")
-    both = await asyncio.gather(*(scene.act(who, "claim", unit="so-noi-vu", etag=etag) for who in rivals))
-    assert sorted(one.status_code for one in both) == [200, 412]
-    winner = rivals[[one.status_code for one in both].index(200)]
-    me = (await (await scene.as_(winner)).get("/api/v1/me")).json()
-    assert (await scene.read("so-noi-vu"))["claimed_by"] == me["id"]
-    async with own_app.state.database.session() as session:
-        events = (await session.scalars(select(AuditEvent).where(AuditEvent.action == "review.claim"))).all()
-    assert [event.actor_name for event in events] == [winner]
-
-
 @pytest.mark.parametrize(
     ("verb", "body"), [("return", return_body()), ("adjustments", points("1.1", "1")), ("pass", None)]
 )
@@ -131,7 +125,9 @@ async def test_a_return_gives_the_dossier_back_with_items_and_a_due_date(scene: 
     assert (dossier["state"], dossier["claimed_by"]) == ("returned", None)
     assert datetime.fromisoformat(dossier["entry_due_at"]) == DUE
     shown = (await scene.read(path="/review"))["clarifications"]
-    assert [(one["reason"], one["items"]) for one in shown] == [("Thiếu tài liệu", return_body()["items"])]
+    assert [(one["kind"], one["reason"]) for one in shown] == [("return", "Thiếu tài liệu")]
+    assert shown[0]["asked_for"] == dossier["reviewer_unit_id"]
+    assert shown[0]["items"] == [{**return_body()["items"][0], "answers": []}]
 
 
 @pytest.mark.parametrize(("seconds", "status"), [(-1, 200), (0, 409), (1, 409)])
@@ -144,12 +140,16 @@ async def test_a_returned_dossier_is_sent_again_until_its_due_date(
     await scene.done(scene.act(REVIEWER, "return", return_body()))
     clock.now = DUE + timedelta(seconds=seconds)
     body = {"answers": {"1.1": {"choice": "not_chaired_by_head"}}}
+    asked = await scene.asked()
     answers = [
+        await scene.answer(asked),
         await scene.save(body),
         await scene.act(LEADER, "approve"),
         await scene.act(REPORTER, "submit"),
     ]
-    assert [one.status_code for one in answers] == [status] * 3
+    assert [one.is_success for one in answers] == [status == 200] * 4
+    if status == 409:
+        assert {one.json()["reason_code"] for one in answers} == {"entry_closed"}
     dossier = await scene.read()
     assert dossier["state"] == ("resubmitted" if status == 200 else "returned")
     if status == 200:
@@ -205,7 +205,7 @@ async def test_a_review_passes_when_nothing_is_undecided(scene: Scene) -> None:
     told = [(one["pointer"], one["code"]) for one in waiting.json()["errors"]]
     assert told == [("/answers/5.4", "official_figures_missing")]
     await scene.done(scene.act(REVIEWER, "adjustments", points("5.4", "0")))
-    passed = await scene.done(scene.act(REVIEWER, "pass"))
+    passed = await scene.done(scene.act(REVIEWER, "pass", UNPROVED))
     assert (passed.json()["state"], passed.json()["passed_at"]) == ("passed", "2023-12-15T02:00:00Z")
 
 
@@ -223,7 +223,7 @@ async def test_a_claim_of_not_applicable_is_decided_before_the_pass(scene: Scene
     assert [one["code"] for one in waiting.json()["errors"]] == ["claim_undecided"]
     decision = {"indicator": "1.2", "kind": "not_applicable", "accepted": accepted, "reason": "Đã đối chiếu"}
     await scene.done(scene.act(REVIEWER, "adjustments", decision))
-    assert (await scene.act(REVIEWER, "pass")).status_code == 200
+    assert (await scene.act(REVIEWER, "pass", UNPROVED)).status_code == 200
 
 
 async def test_a_passed_dossier_is_taken_up_again_with_a_reason(scene: Scene, session: AsyncSession) -> None:
@@ -235,7 +235,7 @@ async def test_a_passed_dossier_is_taken_up_again_with_a_reason(scene: Scene, se
     assert reopened.json()["passed_at"] == "2023-12-15T02:00:00Z"  # the review did take place
     event = (await session.scalars(select(AuditEvent).where(AuditEvent.action == "review.reopen"))).one()
     assert (event.reason, event.actor_name) == ("Nhầm số liệu 1.4", REVIEWER)
-    assert (await scene.act(REVIEWER, "pass")).status_code == 200
+    assert (await scene.act(REVIEWER, "pass", UNPROVED)).status_code == 200
 
 
 async def test_two_dossiers_do_not_touch_each_other(scene: Scene) -> None:

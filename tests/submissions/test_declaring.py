@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.audit import AuditEvent
+from app.submissions.rules import Action
 from tests.conftest import Clock
 from tests.scene import UNIT, Scene, full_content, photograph
 
@@ -95,17 +96,13 @@ async def test_nothing_is_written_when_nothing_changes(scene: Scene, session: As
 
 
 async def test_a_dossier_tells_what_it_lacks_until_it_is_complete(scene: Scene) -> None:
-    empty = await scene.read(path="/completeness")
-    assert (empty["is_complete"], empty["answered"], empty["indicators"]) == (False, 0, 49)
-    assert len([one for one in empty["missing"] if one["pointer"].startswith("/answers/")]) == 49
-    assert {one["code"] for one in empty["missing"]} == {"no_answer", "contact_incomplete"}
+    empty = await scene.read(path="/readiness")
+    assert (empty["is_ready"], empty["answered"], empty["indicators"]) == (False, 0, 49)
+    assert len([one for one in empty["errors"] if one["pointer"].startswith("/answers/")]) == 49
+    assert {one["code"] for one in empty["errors"]} == {"no_answer", "contact_incomplete"}
     await scene.filled()
-    assert (await scene.read(path="/completeness")) == {
-        "is_complete": True,
-        "answered": 49,
-        "indicators": 49,
-        "missing": [],
-    }
+    full = await scene.read(path="/readiness")
+    assert (full["is_ready"], full["answered"], full["indicators"], full["errors"]) == (True, 49, 49, [])
 
 
 @pytest.mark.parametrize(
@@ -127,7 +124,7 @@ async def test_points_need_evidence_or_an_explanation(
     """Ruling 11: missing evidence blocks unless it is explained; what claims no points needs none."""
     await scene.filled()
     await scene.done(scene.save(change))
-    missing = (await scene.read(path="/completeness"))["missing"]
+    missing = (await scene.read(path="/readiness"))["errors"]
     expected = [code] if code else []
     if change == {"answers": {"1.1": {"note": "Chỉ có lời"}}}:
         expected = ["no_answer"]  # words alone choose nothing and claim nothing
@@ -139,7 +136,7 @@ async def test_a_complete_and_approved_dossier_is_submitted_and_closed(scene: Sc
     dossier = await scene.read()
     assert (dossier["state"], dossier["submitted_at"]) == ("submitted", "2023-12-15T02:00:00Z")
     refused = await scene.save({"answers": {"1.1": CHOICE}})
-    assert (refused.status_code, refused.json()["reason_code"]) == (409, "wrong_state")
+    assert (refused.status_code, refused.json()["reason_code"]) == (409, "handed_in")
     again = await scene.act(REPORTER, "submit")
     assert (again.status_code, again.json()["reason_code"]) == (409, "wrong_state")
 
@@ -199,16 +196,14 @@ async def test_what_may_be_done_now_is_told_with_the_reason(scene: Scene, clock:
     def told(dossier: dict[str, Any]) -> dict[str, str | None]:
         return {one["action"]: one["reason_code"] for one in dossier["allowed_actions"]}
 
-    reviewing = ["claim", "return", "adjust", "pass", "reopen_review"]
-    nobody = dict.fromkeys(reviewing, "not_your_role")
-    assert told(await scene.read()) == nobody | {"edit": None, "approve": "not_your_role", "submit": None}
+    nobody = dict.fromkeys(Action, "not_your_role")
+    elsewhere = dict.fromkeys((Action.RECALL, Action.REPLY), "wrong_state")
+    mine = dict.fromkeys((Action.EDIT, Action.SUBMIT, Action.ANSWER))
+    assert told(await scene.read()) == nobody | elsewhere | mine
     clock.now = datetime.fromisoformat(scene.period["submission_due_at"])
     late = await scene.read(who=LEADER)
-    assert told(late) == nobody | {
-        "edit": "not_your_role",
-        "approve": "entry_closed",
-        "submit": "entry_closed",
-    }
+    closed = dict.fromkeys((Action.APPROVE, Action.SUBMIT), "entry_closed")
+    assert told(late) == nobody | {Action.RECALL: "wrong_state"} | closed
     assert all(bool(one["reason"]) is not one["allowed"] for one in late["allowed_actions"])
 
 

@@ -50,7 +50,7 @@ async def test_a_dossier_is_seen_by(scene: Scene, who: str, seen: str | int) -> 
         assert response.status_code == 200
         assert [one["unit_name"] for one in listed.json()["items"]] == ["Phường 9"]
         assert (len(response.json()["answers"]) == 49) is (seen == WHOLE)
-    for path in ("completeness", "scorecard", "revisions", "revisions/2", "adjustments"):
+    for path in ("readiness", "scorecard", "revisions", "revisions/2", "adjustments"):
         expected = 200 if seen == WHOLE else FORBIDDEN if seen == FORBIDDEN else HIDDEN
         assert (await caller.get(f"{url}/{path}")).status_code == expected, path
 
@@ -100,14 +100,7 @@ async def test_every_agency_of_the_sets_sees_something_and_nobody_below_a_distri
 
 async def test_an_agency_reads_the_evidence_of_the_indicators_it_verifies_and_no_other(scene: Scene) -> None:
     """Công an tỉnh verifies 6.3 (000:1530); 1.1 is none of its business."""
-    reporter, unit_id = await scene.as_(f"{UNIT}.reporter"), (await scene.read())["unit_id"]
-    uploaded = []
-    for number in (1, 2):
-        query = {"period_id": scene.period["id"], "unit_id": unit_id, "file_name": f"tài liệu {number}.pdf"}
-        content = b"%PDF-1.4\n% " + bytes([48 + number]) + b"\n%%EOF\n"
-        answer = await reporter.post("/api/v1/evidence", params=query, content=content)
-        assert answer.status_code == 201, answer.text
-        uploaded.append(answer.json()["id"])
+    uploaded = [await scene.document(number) for number in (1, 2)]
     answers = (await scene.read())["answers"]
     change = {
         code: {**answers[code], "evidence": [one]} for code, one in zip(("6.3", "1.1"), uploaded, strict=True)

@@ -1,0 +1,111 @@
+"""Where a story is played: the service in this process, on a database of its own, with a clock that can be set."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from uuid import uuid4
+
+import httpx
+import uvicorn
+from sqlalchemy import text
+
+from app.accounts.first import DEMO_PASSWORD, DEMO_SERVICE, DEMO_SERVICE_SECRET
+from app.core.config import Settings
+from app.core.db import Database
+from app.core.embedded import EmbeddedPostgres
+from app.core.migrate import upgrade
+from app.main import create_app
+from app.serve import prepare
+from scripts.journey.client import Api, People
+from scripts.journey.world import VIETNAM
+
+DAY_SECONDS = 86_400
+
+
+class Clock:
+    """The time of a story, as the clock on the wall in Vietnam shows it."""
+
+    def __init__(self, at: str) -> None:
+        self.now = instant(at)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+def instant(wall: str) -> datetime:
+    """Return the instant of "2024-01-02 23:59:59" in Vietnam."""
+    return datetime.fromisoformat(wall).replace(tzinfo=VIETNAM).astimezone(UTC)
+
+
+@dataclass
+class Stage:
+    """A running service and those who call it over HTTP."""
+
+    clock: Clock
+    api: Api
+    people: People
+
+
+@dataclass
+class Theatre:
+    """A database server with a template: migrated, with the catalogue, the units and the demo accounts."""
+
+    url: str
+    template: str
+    folder: Path
+
+    @asynccontextmanager
+    async def stage(self, at: str) -> AsyncIterator[Stage]:
+        """Serve a fresh copy of the template on a free port, and end it afterwards; `at` is the time it begins."""
+        name = f"story_{uuid4().hex}"
+        clock, settings = Clock(at), self._settings(name, await self._copied(name))
+        listener = socket.create_server(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        config = uvicorn.Config(create_app(settings, clock=clock), log_config=None, access_log=False)
+        async with _serving(uvicorn.Server(config), listener), httpx.AsyncClient(base_url=address) as http:
+            api = Api(http)
+            people = People(api, password=DEMO_PASSWORD, service=(DEMO_SERVICE, DEMO_SERVICE_SECRET))
+            yield Stage(clock, api, people)
+
+    def _settings(self, name: str, url: str) -> Settings:
+        settings = Settings(var_dir=self.folder / name, access_token_seconds=DAY_SECONDS, db_pool_size=5)
+        return settings.on_embedded(url)
+
+    async def _copied(self, name: str) -> str:
+        maintenance = Database(self.url.replace("/dti?", "/postgres?"))
+        async with maintenance.engine.connect() as connection:
+            plain = await connection.execution_options(isolation_level="AUTOCOMMIT")
+            await plain.execute(text(f'CREATE DATABASE "{name}" TEMPLATE "{self.template}"'))
+        await maintenance.close()
+        return self.url.replace("/dti?", f"/{name}?")
+
+
+@asynccontextmanager
+async def _serving(server: uvicorn.Server, listener: socket.socket) -> AsyncIterator[None]:
+    """Serve as a task: signals stay with this process, which ends the server in order."""
+    config = server.config
+    config.load()
+    server.lifespan = config.lifespan_class(config)
+    await server.startup(sockets=[listener])
+    try:
+        yield
+    finally:
+        await server.shutdown(sockets=[listener])
+
+
+@contextmanager
+def theatre() -> Iterator[Theatre]:
+    """Start a database server in a folder that is gone afterwards, and prepare the template."""
+    with (
+        TemporaryDirectory(prefix="stories-") as folder,
+        EmbeddedPostgres(Path(folder) / "postgres", fast=True) as server,
+    ):
+        upgrade(server.url)
+        settings = Settings(var_dir=Path(folder)).on_embedded(server.url)
+        asyncio.run(prepare(settings, instant("2023-12-01 08:00")))
+        yield Theatre(server.url, "dti", Path(folder))
