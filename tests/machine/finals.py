@@ -1,4 +1,4 @@
-"""Finalizing and publishing, as a part of the machine: the scopes that hold the played dossiers."""
+"""The results, as a part of the machine: finalizing, announcing, publishing and withdrawing."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,6 +19,24 @@ SELECT r.id::text, r.number, r.state, r.sha256, r.version, r.finalized_by_name,
        (SELECT md5(string_agg(l.sha256, ',' ORDER BY l.unit_id)) FROM result_line l WHERE l.result_id = r.id) AS lines
   FROM result r WHERE r.scope_id = $1::text::uuid ORDER BY r.number
 """
+
+
+@dataclass(frozen=True)
+class Signed:
+    """What a signature does to a version, and to the others of its scope."""
+
+    begins_in: frozenset[str]
+    leads_to: str
+    supersedes: frozenset[str]
+
+
+SIGNED = {
+    "announce": Signed(frozenset({"provisional"}), "announced", frozenset({"announced"})),
+    "publish": Signed(
+        frozenset({"provisional", "announced"}), "published", frozenset({"announced", "published"})
+    ),
+    "withdraw": Signed(frozenset({"announced", "published"}), "withdrawn", frozenset()),
+}
 
 
 @dataclass
@@ -60,10 +78,13 @@ class Scope:
             return [Refused(409, "scope_not_reviewed")]
         if not self.versions:
             return [None]
+        done = None if reason else Refused(409, "reason_missing")
+        if self.versions[-1].state == "withdrawn":
+            return [done]
         if self.versions[-1].stood == self.stands(life):
             return [Refused(409, "nothing_changed")]
         # What was changed may have been changed back.
-        return [Refused(409, "nothing_changed"), None if reason else Refused(409, "reason_missing")]
+        return [Refused(409, "nothing_changed"), done]
 
 
 def _standing(d: Dossier) -> Any:
@@ -71,7 +92,7 @@ def _standing(d: Dossier) -> Any:
 
 
 class Finals:
-    """The part of a life that ends it: whoever may finalizes and publishes, and others try to."""
+    """The part of a life that ends it: whoever may finalizes and signs, and others try to."""
 
     world: Any
     life: Life
@@ -90,7 +111,9 @@ class Finals:
 
     def _finalize(self, chance: Random) -> None:
         """Somebody finalizes a scope: all or nothing, and once for the same content."""
-        scope_id, scope = chance.choice([*self._scopes().items()])
+        scopes = [*self._scopes().items()]
+        ready = [(one, scope) for one, scope in scopes if not scope.is_waiting(self.life)]
+        scope_id, scope = chance.choice(ready if ready and chance.random() < 0.7 else scopes)
         able = [name for name, who in PEOPLE.items() if who.has("finalize", scope.finalizer)]
         name = chance.choice(able if chance.random() < 0.8 else [*PEOPLE])
         reason = chance.choice([REASON, REASON, None])
@@ -106,34 +129,45 @@ class Finals:
             self._written_by("result.finalize", name, "result_line")
         self._check_results(scope_id, scope)
 
-    def _publish(self, chance: Random) -> None:
-        """Somebody signs a result: the newest provisional one."""
+    def _sign(self, chance: Random) -> None:
+        """Somebody announces, publishes or withdraws a version, most often the newest one."""
         scope_id, scope = chance.choice([*self._scopes().items()])
         if not scope.versions:
             return
-        version = chance.choice([scope.versions[-1], chance.choice(scope.versions)])
+        turn, version = chance.choice([*SIGNED]), chance.choice([scope.versions[-1], *scope.versions])
         able = [name for name, who in PEOPLE.items() if who.has("publish", scope.finalizer)]
-        name = chance.choice(able if chance.random() < 0.7 else [*PEOPLE])
-        expected: list[Refused | None] = [None, Refused(409, "action_not_allowed")]
-        if not PEOPLE[name].has("publish"):
-            expected = [Refused(403, "not_permitted")]
-        elif not PEOPLE[name].has("publish", scope.finalizer):
-            expected = [Refused(404, "result_not_found")]
-        elif version is not scope.versions[-1] or version.state != "provisional":
-            expected = [Refused(409, "not_publishable"), Refused(409, "action_not_allowed")]
-        elif scope.stands(self.life) == version.stood:
-            expected = [None]  # nothing has happened since: it must be done
+        name = chance.choice(able if chance.random() < 0.8 else [*PEOPLE])
+        expected = self._signing(turn, scope, version, PEOPLE[name])
         etag = self.world.call("admin", "GET", f"/results/{version.id}").headers["etag"]
         headers = {"If-Match": etag, "Idempotency-Key": self._key()}  # type: ignore[attr-defined]
-        answer = self.world.call(
-            name, "POST", f"/results/{version.id}/publish", json=DECISION, headers=headers
-        )
-        if self._came("publish", scope, answer, expected):
-            for earlier in scope.versions[:-1]:
-                earlier.state = "superseded"
-            version.state = "published"
-            self._written_by("result.publish", name)
+        body = {"announce": {}, "publish": DECISION, "withdraw": {"reason": REASON}}[turn]
+        answer = self.world.call(name, "POST", f"/results/{version.id}/{turn}", json=body, headers=headers)
+        if self._came(turn, scope, answer, expected):
+            signed = SIGNED[turn]
+            for other in scope.versions:
+                if other is not version and other.state in signed.supersedes:
+                    other.state = "superseded"
+            version.state = signed.leads_to
+            self._written_by(f"result.{turn}", name)
         self._check_results(scope_id, scope)
+
+    def _signing(self, turn: str, scope: Scope, version: Version, who: Person) -> list[Refused | None]:
+        """Return what may be answered to a signature; None: it is done."""
+        if not who.has("publish"):
+            return [Refused(403, "not_permitted")]
+        if not who.has("publish", scope.finalizer):
+            return [Refused(404, "result_not_found")]
+        refused = Refused(409, "not_publishable" if turn == "publish" else "action_not_allowed")
+        if version.state not in SIGNED[turn].begins_in:
+            return [refused]
+        if turn != "withdraw" and version is not scope.versions[-1]:
+            return [refused]
+        if turn != "publish":
+            return [None]
+        if scope.is_waiting(self.life):
+            return [refused]
+        # What was changed since may have been changed back.
+        return [None] if scope.stands(self.life) == version.stood else [None, refused]
 
     def _came(self, turn: str, scope: Scope, answer: httpx.Response, expected: list[Refused | None]) -> bool:
         """Compare an answer with what may come, and tell whether it was done."""

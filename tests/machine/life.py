@@ -248,8 +248,9 @@ class Life:
         if d.submitted != len(d.contents) and not d.is_approved:
             raise Refused(409, "approval_missing")
         for code, due in self._supplements(d)[0].items():
-            made = d.held(code, evidence=True)
-            if made is None or made.made_at < due:  # what the reviewer decided since holds
+            made = [one for one in (d.held(code), d.held(code, evidence=True)) if one]
+            # What the reviewer decided since holds; that he took a decision back decides nothing.
+            if all(one.made_at < due or one.body["kind"] == "as_declared" for one in made):
                 d.decisions.append(Decision({"indicator": code, "kind": "evidence"}, None, self.now))
                 effect.events.append(Event("system", "review.adjust", None, d.state, d.state))
         d.state, d.passed_at = "passed", self.now
@@ -257,7 +258,8 @@ class Life:
     def to_explain(self, d: Dossier) -> set[str]:
         """Return what looks wrong and nobody has decided, so that the pass must be explained."""
         found = self.reading(d)
-        return {one for one in found.odd | found.unproved | self._supplements(d)[1] if not d.held(one)}
+        odd = found.odd | found.unproved | self._supplements(d)[1]
+        return {one for one in odd if not (d.held(one) or d.held(one, evidence=True))}
 
     def _supplements(self, d: Dossier) -> tuple[dict[str, datetime], set[str]]:
         """Return what came too late to count, and which indicators ("": none) have something open or late."""
@@ -285,7 +287,7 @@ class Life:
         if codes is None:
             d.due = max(d.due, until)
         else:
-            d.reopened |= dict.fromkeys(codes, until)
+            d.reopened |= {code: max(until, d.reopened.get(code, until)) for code in codes}
 
     # --- the agency ---
 
