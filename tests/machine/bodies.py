@@ -6,7 +6,8 @@ from typing import Any
 
 from tests.machine.calendar import day_of
 from tests.machine.content import CODES, DECLARED, MANUAL, PERSON, Json
-from tests.machine.life import Dossier, Life
+from tests.machine.dossier import Dossier
+from tests.machine.life import Life
 
 REASON, NOTE = "Theo hồ sơ kiểm chứng", "Tài liệu lưu tại bộ phận văn thư"
 NOBODYS = "01a200ed-6325-762a-8d8d-25dc3465d7ad"

@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from tests.machine.content import VERIFIED
-from tests.machine.life import TURNS, Dossier, Event, Life
+from tests.machine.dossier import TURNS, Dossier, Event
+from tests.machine.life import Life
 from tests.machine.people import Person
 
 

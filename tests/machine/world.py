@@ -70,6 +70,7 @@ class World:
         self.clock = Clock()
         self._settings = Settings(var_dir=var_dir, max_upload_bytes=1024 * 1024).on_embedded(server_url)
         self.ids: dict[str, str] = {}
+        self.scopes: dict[str, str] = {}
         self.documents: dict[str, list[str]] = {}
         self._clients: dict[str, CheckedClient] = {}
         try:
@@ -97,14 +98,15 @@ class World:
                 key = next(key for key, one in self.units.items() if one == dossier.unit_id)
                 if key in UNITS:
                     self.ids[key] = str(dossier.id)
-                    self.scopes = getattr(self, "scopes", {}) | {key: str(dossier.scope_id)}
+                    self.scopes[key] = str(dossier.scope_id)
                 else:  # nobody plays it: its review is over
                     dossier.state, dossier.passed_at = ReviewState.PASSED, START
         for unit in UNITS:
             async with await log_in(f"{unit}.reporter") as reporter:
                 self.documents[unit] = [await self._uploaded(reporter, unit, n) for n in range(DOCUMENTS)]
         self._connection = await self._database.engine.connect()
-        self._driver: Any = (await self._connection.get_raw_connection()).driver_connection
+        raw: Any = await self._connection.get_raw_connection()
+        self._driver = raw.driver_connection
         names = await self._driver.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
         self._marks = _MARKS(
             f"SELECT '{name}', count(*), sum(xmin::text::bigint) FROM \"{name}\"" for (name,) in sorted(names)
@@ -188,6 +190,17 @@ class World:
         """Return the audit rows after one, the earliest first."""
         found: list[Any] = self.run(self._driver.fetch(_EVENTS, last))
         return found
+
+    def fetch(self, query: str, *given: Any) -> list[Any]:
+        """Return the rows of a query."""
+        found: list[Any] = self.run(self._driver.fetch(query, *given))
+        return found
+
+    @property
+    def review_due(self) -> datetime:
+        """Return the end of the time to review communes."""
+        due = next(one["review_due_at"] for one in self.period["sets"] if one["unit_kind"] == "commune")
+        return datetime.fromisoformat(due)
 
     @property
     def due(self) -> datetime:
