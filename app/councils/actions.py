@@ -153,7 +153,8 @@ async def record_minutes(
 
     Raises: NotPresiding (409), InvalidRequest (422) with every fault.
     """
-    role = await queries.role_in(session, council, by.id)
+    reviews = by.may(Permission.REVIEW_ACT, council.reviewer_unit_id)
+    role = await queries.role_in(session, council, by.id) if reviews else None
     if denial(CouncilAction.RECORD_MINUTES, manages=False, role=role) is not None:
         raise NotPresiding()
     earlier = await queries.minutes_of(session, council)
@@ -190,7 +191,7 @@ async def record_minutes(
     await session.flush()
     by = by.acting_as(council.reviewer_unit_id, Permission.REVIEW_ACT)
     after = {"number": minutes.number, "held_on": body.held_on.isoformat(), "corrects": body.corrects}
-    await record(session, by, "council.minutes", council, now, after=after, tell=True)
+    await record(session, by, "council.minutes", minutes, now, after=after, tell=True)
     return await queries.minutes_number(session, council, minutes.number)
 
 

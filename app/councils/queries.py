@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import RoleGrant, User
@@ -76,7 +76,9 @@ def _visible_to(caller: Principal) -> ColumnElement[bool]:
     path = path.union(above)
     overseen = select(path.c.id).where(path.c.unit_id.in_(caller.units_reaching(Reach.SUBTREE)))
     seated = select(Seat.council_id).where(Seat.user_id == caller.id)
-    return or_(Council.id.in_(seated), Council.id.in_(overseen))
+    # A seat counts as long as its holder reviews for the unit.
+    reviews = Council.reviewer_unit_id.in_(caller.units_with(Permission.REVIEW_ACT))
+    return or_(and_(Council.id.in_(seated), reviews), Council.id.in_(overseen))
 
 
 async def council_for(

@@ -59,6 +59,7 @@ def held(today: date) -> CTE:
                 his.role == Delegation.role,
                 his.unit_id == Delegation.unit_id,
                 his.ended_at.is_(None),
+                his.granted_at <= Delegation.created_at,
             ),
         )
         .where(Delegation.ended_at.is_(None), Delegation.starts_on <= today, Delegation.ends_on >= today)

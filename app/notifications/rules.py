@@ -77,7 +77,7 @@ TOLD: dict[str, tuple[Told, ...]] = {
     "review.correct": (Told(Whom.UNIT, "corrected"),),
     "review.reply": (Told(Whom.WHOEVER_HAS_IT, "replied"),),
     "review.ask": (Told(Whom.UNIT, "asked_for_more"), Told(Whom.ASKED_OVER, "asked_over")),
-    "review.answer": (Told(Whom.ASKERS, "answered"),),
+    "review.answer": (Told(Whom.ASKERS, "answered"), Told(Whom.ASKED_OVER, "answered")),
     "review.check_group": (Told(Whom.CLAIMANT, "group_checked"),),
     "review.pass": (Told(Whom.UNIT, "passed"),),
     "review.reopen": (Told(Whom.UNIT, "review_reopened"),),

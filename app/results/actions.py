@@ -125,6 +125,7 @@ async def announce(
     """
     by = await _signer(session, result, scope, Action.ANNOUNCE, by, now)
     result.appeals_due_at = await _appeals_due(session, result, appeals_until, now)
+    await _keep_time(session, result)
     result.state = TRANSITIONS[Action.ANNOUNCE].moves[result.state]
     result.announced_at, result.announced_by, result.announced_by_name = now, by.id, by.name
     result.touch()
@@ -145,6 +146,7 @@ async def publish(
     by = await _signer(session, result, scope, Action.PUBLISH, by, now)
     if result.announced_at is None:
         result.appeals_due_at = await _appeals_due(session, result, decision.appeals_until, now)
+        await _keep_time(session, result)
     elif decision.appeals_until is not None:
         vi, en = "đã ấn định khi công bố sơ bộ", "the time for appeals was set by the announcement"
         raise InvalidRequest(faults=[Fault("/appeals_until", "term_set_at_announcement", vi, en)])
@@ -227,6 +229,13 @@ async def _appeals_due(
         raise InvalidRequest(faults=[Fault("/appeals_until", "term_set_by_policy", vi, en)])
     today = now.astimezone(VIETNAM).date()
     return end_of((await calendar(session)).working_days_after(today, policy.appeals.working_days))
+
+
+async def _keep_time(session: AsyncSession, result: Result) -> None:
+    """Give the units at least the time for appeals that an earlier version gave them: a new one never takes any."""
+    given = await queries.latest_appeals_due(session, result)
+    if given is not None and (result.appeals_due_at is None or result.appeals_due_at < given):
+        result.appeals_due_at = given
 
 
 async def _supersede(

@@ -163,7 +163,9 @@ def _allowed(
 
 def appeal_standing(caller: Principal, appeal: Appeal, now: datetime) -> AppealStanding:
     """Return how an appeal stands to the caller now."""
-    return AppealStanding(now=now, state=appeal.state, is_own_unit=appeal.unit_id in caller.own_units)
+    # Whoever lodged it, by whatever right, does not decide it.
+    is_own = appeal.unit_id in caller.own_units or appeal.lodged_by == caller.id
+    return AppealStanding(now=now, state=appeal.state, is_own_unit=is_own)
 
 
 def may(caller: Principal, action: AppealAction, unit_id: UUID, finalizer: UUID) -> bool:

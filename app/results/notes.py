@@ -12,7 +12,7 @@ _UNIT = (Submission.unit_id, Submission.unit_name)
 
 
 async def notes_to(session: AsyncSession, scope: RankingScope, period: Period) -> list[Note]:
-    """Return every reopening of entry in a scope, every dossier called in late, every other deadline; no persons."""
+    """Return every reopening of entry in a scope, every dossier that came late, every other deadline; no persons."""
     reopened = await _reopened(session, scope)
     known = {(note.unit_id, note.until_at) for note in reopened if note.indicators is None}
     given = [
@@ -20,7 +20,7 @@ async def notes_to(session: AsyncSession, scope: RankingScope, period: Period) -
         for note in await _other_times(session, scope, period)
         if (note.unit_id, note.until_at) not in known
     ]
-    return [*reopened, *await _called_in(session, scope), *given]
+    return [*reopened, *await _called_in(session, scope), *given, *await _handed_in_late(session, scope)]
 
 
 async def _reopened(session: AsyncSession, scope: RankingScope) -> list[Note]:
@@ -62,4 +62,17 @@ async def _other_times(session: AsyncSession, scope: RankingScope, period: Perio
     return [
         Note(kind=NoteKind.OTHER_TIME, unit_id=unit_id, unit_name=name, until_at=due_at)
         for unit_id, name, due_at in (await session.execute(query)).all()
+    ]
+
+
+async def _handed_in_late(session: AsyncSession, scope: RankingScope) -> list[Note]:
+    """Only some indicators were open again, and with them the whole dossier was handed in."""
+    query = (
+        select(*_UNIT, Submission.submitted_at)
+        .where(Submission.scope_id == scope.id, Submission.submitted_at >= Submission.entry_due_at)
+        .order_by(Submission.sort_key, Submission.id)
+    )
+    return [
+        Note(kind=NoteKind.HANDED_IN_LATE, unit_id=unit_id, unit_name=name, at=at)
+        for unit_id, name, at in (await session.execute(query)).all()
     ]

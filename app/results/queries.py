@@ -119,6 +119,17 @@ async def newest_of(session: AsyncSession, scope_id: UUID) -> Result | None:
     return await session.scalar(query)
 
 
+async def latest_appeals_due(session: AsyncSession, result: Result) -> datetime | None:
+    """Return the end of the longest time for appeals that another version of the scope gave and that still holds."""
+    query = select(func.max(Result.appeals_due_at)).where(
+        Result.scope_id == result.scope_id,
+        Result.id != result.id,
+        Result.state.in_((ResultState.ANNOUNCED, ResultState.PUBLISHED)),
+    )
+    due_at: datetime | None = await session.scalar(query)
+    return due_at
+
+
 async def superseded_by(
     session: AsyncSession, result: Result, states: frozenset[ResultState]
 ) -> Sequence[Result]:

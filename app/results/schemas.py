@@ -122,6 +122,7 @@ class NoteKind(StrEnum):
     REOPENED = "reopened"
     CALLED_IN = "called_in"
     OTHER_TIME = "other_time"
+    HANDED_IN_LATE = "handed_in_late"
 
 
 class Note(Schema):

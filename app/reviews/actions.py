@@ -29,7 +29,7 @@ from app.submissions.actions import (
     self_scores,
 )
 from app.submissions.models import ReviewState, Stage, Submission
-from app.submissions.queries import content_of, measures_of, revision_of
+from app.submissions.queries import content_of, entry_of, measures_of, revision_of
 from app.submissions.readiness import Readiness, warnings_of
 from app.submissions.rules import Action, Denial
 
@@ -66,7 +66,8 @@ async def call_in(
 ) -> None:
     """Take up a dossier whose unit let its time pass: what it handed in last counts, and nothing where it never did.
 
-    What the unit wrote since stays among the kept states, but nobody approved and sent it.
+    With it count the documents that were asked for and came in time. What the unit wrote since stays among the kept
+    states, but nobody approved and sent it.
 
     Raises: ActionNotAllowed (409).
     """
@@ -76,6 +77,7 @@ async def call_in(
         content = (await revision_of(session, submission, number)).content
     if contents.content_hash(content) != submission.content_hash:
         await keep_content(session, submission, content, by, now)
+    await attach_what_came(session, submission, None, by=by, now=now)
     submission.submitted_revision, submission.open_items = submission.revision_number, 0
     await _take(session, submission, Action.CALL_IN, "review.call_in", reason, by=by, now=now)
 
@@ -114,6 +116,7 @@ async def return_for_clarification(
     after = {
         "state": submission.state.value,
         "due_at": clarification.due_at.isoformat(),
+        "entry_due_at": submission.entry_due_at.isoformat(),
         "items": clarification.items,
     }
     await record(
@@ -162,10 +165,22 @@ async def readiness_to_pass(
             *undecided(index_set, content["answers"], decisions, figures),
             *(_unchecked(group) for group in await open_groups(session, submission)),
         ],
-        warnings=[*warnings, *unproven, *supplements.warnings],
+        warnings=[*warnings, *unproven, *supplements.warnings, *_still_open(submission, now)],
         explained=decided.__contains__,
     )
     return Found(readiness, figures, supplements.late)
+
+
+def _still_open(submission: Submission, now: datetime) -> list[Fault]:
+    """Return the indicators that were opened again and still are: the pass closes them before their time."""
+    vi, en = (
+        "đang được mở lại cho đơn vị, còn thời hạn",
+        "was opened again for the unit, which still has time",
+    )
+    return [
+        Fault(f"/answers/{code}", "reopening_open", vi, en)
+        for code in sorted(entry_of(submission, now).indicators or ())
+    ]
 
 
 def _unchecked(group: str) -> Fault:
@@ -189,7 +204,7 @@ async def pass_dossier(
     if submission.revision_number != submission.submitted_revision:
         require_approval(submission)
     before = move(submission, Action.PASS, now)
-    submission.passed_at = now
+    submission.passed_at, submission.submitted_revision = now, submission.revision_number
     submission.settled_figures = list(found.figures.values())
     await _decide_lateness(session, submission, found.late, now)
     await _settle(session, submission)
@@ -200,12 +215,17 @@ async def pass_dossier(
 async def _decide_lateness(
     session: AsyncSession, submission: Submission, late: Mapping[str, datetime], now: datetime
 ) -> None:
-    """Write down what came too late to count, as a decision everybody sees; the reviewer's own, made since, holds."""
+    """Write down what came too late to count, as a decision everybody sees.
+
+    What the reviewer decided himself holds: a value or points whenever, on the documents since their time ended.
+    """
     on_evidence = await queries.evidence_decisions(session, submission.id)
     decisions = await queries.holding_adjustments(session, submission.id)
     for code, due_at in late.items():
-        own = [one for one in (on_evidence.get(code), decisions.get(code)) if one is not None]
-        if any(one.made_at >= due_at and one.kind is not AdjustmentKind.AS_DECLARED for one in own):
+        valued, documents = decisions.get(code), on_evidence.get(code)
+        if valued is not None and valued.kind is not AdjustmentKind.AS_DECLARED:
+            continue
+        if documents is not None and documents.made_at >= due_at:
             continue
         adjustment = Adjustment(
             submission_id=submission.id,
@@ -255,10 +275,10 @@ async def reopen(
     by = await require_allowed(session, by, submission, Action.REOPEN, now)
     before = move(submission, Action.REOPEN, now) | {"passed_at": str(submission.passed_at)}
     submission.claimed_by, submission.claimed_at = by.id, now
-    await attach_what_came(session, submission, by=by, now=now)
+    await attach_what_came(session, submission, submission.passed_at, by=by, now=now)
     # `passed_at` stays: the review did take place, so nobody's policy may give 0 for want of it.
     submission.settled_figures = submission.settled = None
-    after = {"state": submission.state.value}
+    after = {"state": submission.state.value, "revision": submission.revision_number}
     await record(
         session, by, "review.reopen", submission, now, before=before, after=after, reason=reason, tell=True
     )

@@ -1,8 +1,8 @@
 """Asking the unit and being answered: items of a return, and supplementary evidence."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -15,13 +15,16 @@ from app.periods.rules import end_of
 from app.reviews import queries
 from app.reviews.deciding import index_set_of
 from app.reviews.models import Clarification, ClarificationKind, ItemAnswer
-from app.reviews.schemas import ItemAnswerIn, ReturnIn
+from app.reviews.schemas import ItemAnswerIn, ItemKind, ReturnIn
 from app.submissions.actions import keep_content, refused, require_allowed
 from app.submissions.models import ReviewState, Submission
 from app.submissions.queries import content_of, entry_of
 from app.submissions.rules import Action, Denial
 
 MAX_DOCUMENTS = 50  # of one indicator, as in an answer
+LONGEST = timedelta(
+    days=91
+)  # a slip of the year would keep the dossier for ever: only its time brings it back
 
 
 class SupplementLate(Problem):
@@ -56,6 +59,9 @@ async def asked(
     ]
     if due_at <= now:
         faults.append(Fault("/due_on", "in_the_past", "phải từ hôm nay trở đi", "must be today or later"))
+    elif due_at > now + LONGEST:
+        vi, en = f"không quá {LONGEST.days} ngày", f"at most {LONGEST.days} days ahead"
+        faults.append(Fault("/due_on", "too_far", vi, en))
     if faults:
         raise InvalidRequest(faults=faults)
     clarification = Clarification(
@@ -115,6 +121,10 @@ async def answer(
     by = await require_allowed(session, by, submission, Action.ANSWER, now)
     is_late = await _require_time(session, submission, clarification, now)
     await _require_sound(session, submission, clarification, body)
+    indicator = clarification.items[body.item]["indicator"]
+    is_return = clarification.kind is ClarificationKind.RETURN
+    if is_return and body.evidence and not entry_of(submission, now).opens(indicator):
+        raise refused(Denial.NOT_OPENED, submission)
     answered = ItemAnswer(
         clarification_id=clarification.id,
         item=body.item,
@@ -128,9 +138,8 @@ async def answer(
     session.add(answered)
     await session.flush()
     if submission.state is not ReviewState.PASSED:
-        indicator = clarification.items[body.item]["indicator"]
         await _attach(session, submission, indicator, body.evidence, by, now)
-    if clarification.kind is ClarificationKind.RETURN:
+    if is_return:
         submission.open_items = len(await unanswered(session, clarification))
     submission.changed_at = now
     submission.touch()
@@ -138,7 +147,8 @@ async def answer(
         "clarification_id": str(clarification.id),
         "asked_for": str(clarification.asked_for),
         "item": body.item,
-        "indicator": clarification.items[body.item]["indicator"],
+        "indicator": indicator,
+        "revision": submission.revision_number,
         "evidence": [str(one) for one in body.evidence],
         "is_late": is_late,
     }
@@ -178,6 +188,14 @@ async def _require_sound(
     faults = []
     if body.item >= len(clarification.items):
         faults.append(Fault("/item", "unknown_item", "không có nội dung này", "there is no such item"))
+    elif (
+        await _cited_with(session, submission, clarification.items[body.item]["indicator"], body)
+        > MAX_DOCUMENTS
+    ):
+        vi = f"tối đa {MAX_DOCUMENTS} tài liệu cho một chỉ số"
+        faults.append(
+            Fault("/evidence", "too_long", vi, f"at most {MAX_DOCUMENTS} documents of an indicator")
+        )
     known = await document_ids_of(session, submission.period_id, submission.unit_id, body.evidence)
     vi, en = "không có tài liệu này của đơn vị", "no such document of the unit"
     faults += [
@@ -187,6 +205,15 @@ async def _require_sound(
     ]
     if faults:
         raise InvalidRequest(faults=faults)
+
+
+async def _cited_with(
+    session: AsyncSession, submission: Submission, indicator: str | None, body: ItemAnswerIn
+) -> int:
+    """Return how many documents an indicator would have with those of an answer."""
+    answers = (await content_of(session, submission))["answers"]
+    cited = answers.get(indicator, {}).get("evidence", []) if indicator else []
+    return len({*cited, *(str(one) for one in body.evidence)})
 
 
 async def _attach(
@@ -204,23 +231,17 @@ async def _attach(
     new = [str(one) for one in dict.fromkeys(evidence) if str(one) not in cited]
     if indicator is None or not new:
         return
-    if len(cited) + len(new) > MAX_DOCUMENTS:
-        vi, en = (
-            f"tối đa {MAX_DOCUMENTS} tài liệu cho một chỉ số",
-            f"at most {MAX_DOCUMENTS} documents of an indicator",
-        )
-        raise InvalidRequest(faults=[Fault("/evidence", "too_long", vi, en)])
     answers = content["answers"] | {indicator: held | {"evidence": cited + new}}
     await keep_content(session, submission, content | {"answers": answers}, by, now)
 
 
 async def attach_what_came(
-    session: AsyncSession, submission: Submission, *, by: Actor, now: datetime
+    session: AsyncSession, submission: Submission, since: datetime | None, *, by: Actor, now: datetime
 ) -> None:
-    """Add the documents that were asked for and came since the dossier passed."""
+    """Add the documents that were asked for beside the turns: those that came `since`; None: all that came in time."""
     asked_for = {one.id: one for one in await queries.supplements_asked(session, submission.id)}
     for given in await queries.answers_to(session, list(asked_for)):
-        if submission.passed_at is not None and given.made_at >= submission.passed_at:
+        if not given.is_late if since is None else given.made_at >= since:
             indicator = asked_for[given.clarification_id].items[given.item]["indicator"]
             await _attach(session, submission, indicator, given.evidence, by, now)
 
@@ -251,15 +272,35 @@ async def supplements_of(session: AsyncSession, submission: Submission, now: dat
     counts_nothing = (await queries.policy_of(session, submission)).late_evidence == "zero"
     late: dict[str, datetime] = {}
     warnings: list[Fault] = []
+    for clarification, place in _last_asked(asked_for):
+        item, found = clarification.items[place], held.get((clarification.id, place))
+        is_over, code = now >= clarification.due_at, item["indicator"]
+        if (
+            found is None
+            and is_over
+            and counts_nothing
+            and code
+            and item["kind"] == ItemKind.MISSING_EVIDENCE
+        ):
+            late[code] = clarification.due_at
+            vi = "chưa bổ sung tài liệu, đã quá hạn: 0 điểm theo chính sách"
+            en = "the evidence asked for has not come in time: 0 points by the policy"
+            warnings.append(Fault(f"/answers/{code}", "supplement_zero", vi, en))
+        elif found is None or found.is_late:
+            warnings.append(_unsettled(code, is_given=found is not None, is_over=is_over))
+    return Supplements(late, warnings)
+
+
+def _last_asked(asked_for: Sequence[Clarification]) -> Iterator[tuple[Clarification, int]]:
+    """Give the items that still count: of those about one indicator the last, as it may have given more time."""
+    last: dict[str, tuple[Clarification, int]] = {}
     for clarification in asked_for:
         for place, item in enumerate(clarification.items):
-            found, code = held.get((clarification.id, place)), item["indicator"]
-            is_over = now >= clarification.due_at
-            if found is None and is_over and counts_nothing and code:
-                late[code] = clarification.due_at
-            elif found is None or found.is_late:
-                warnings.append(_unsettled(code, is_given=found is not None, is_over=is_over))
-    return Supplements(late, warnings)
+            if item["indicator"] is None:
+                yield clarification, place
+            else:
+                last[item["indicator"]] = clarification, place
+    yield from last.values()
 
 
 def _unsettled(code: str | None, *, is_given: bool, is_over: bool) -> Fault:

@@ -217,6 +217,8 @@ async def approve(session: AsyncSession, submission: Submission, *, by: Principa
     submission.approved_hash = submission.content_hash
     submission.approved_revision = submission.revision_number
     submission.approved_by, submission.approved_at = by.id, now
+    if submission.state not in WITH_UNIT:  # what the leader stands behind meanwhile counts as handed in
+        submission.submitted_revision = submission.revision_number
     submission.changed_at = now
     submission.touch()
     known = {"approved_hash": submission.approved_hash, "revision": submission.revision_number}
@@ -317,6 +319,7 @@ async def reopen_entry(
         raise refused(Denial.WRONG_STATE, submission)
     await _require_known(session, submission, body.indicators or [])
     until_at = await _days_on(session, submission, body.days, now)
+    before = {"entry_due_at": submission.entry_due_at.isoformat(), "reopened": submission.reopened}
     if body.indicators is None:
         submission.entry_due_at = max(submission.entry_due_at, until_at)
         submission.reopened = submission.reopened or {}
@@ -338,9 +341,8 @@ async def reopen_entry(
     )
     session.add(reopening)
     known = {"indicators": body.indicators, "until": until_at.isoformat()}
-    await record(
-        session, by, "submission.reopen_entry", submission, now, after=known, reason=body.reason, tell=True
-    )
+    act = "submission.reopen_entry"
+    await record(session, by, act, submission, now, before=before, after=known, reason=body.reason, tell=True)
     return reopening
 
 

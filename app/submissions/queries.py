@@ -256,7 +256,7 @@ async def submission_out(
         index_set_version=row.set_version,
         content_hash=submission.content_hash,
         approval=await _approval(session, submission, content, whole=whole),
-        entry=await _entry(session, submission, now, lang),
+        entry=await _entry(session, submission, now, lang, whole=whole),
         general_information=content["general_information"],
         contacts=content["contacts"],
         answers=content["answers"],
@@ -264,8 +264,10 @@ async def submission_out(
     )
 
 
-async def _entry(session: AsyncSession, submission: Submission, now: datetime, lang: Lang) -> EntryOut:
-    """Return whether entry is open, with every reopening the unit was given."""
+async def _entry(
+    session: AsyncSession, submission: Submission, now: datetime, lang: Lang, *, whole: bool
+) -> EntryOut:
+    """Return whether entry is open, to those who see the whole dossier with every reopening the unit was given."""
     at = entry_of(submission, now)
     words = ENTRY_TEXT[at.reason]
     return EntryOut(
@@ -273,10 +275,10 @@ async def _entry(session: AsyncSession, submission: Submission, now: datetime, l
         reason_code=at.reason.value,
         reason=words[0 if lang == "vi" else 1],
         until=at.until,
-        indicators=sorted(at.indicators) if at.indicators is not None else None,
+        indicators=sorted(at.indicators) if at.indicators is not None and whole else None,
         # None: it was never opened again, as most are not.
         reopenings=[ReopeningOut.model_validate(row) for row in await reopenings_of(session, submission.id)]
-        if submission.reopened is not None
+        if whole and submission.reopened is not None
         else [],
     )
 
@@ -290,13 +292,13 @@ async def reopenings_of(session: AsyncSession, submission_id: UUID) -> Sequence[
 async def _approval(
     session: AsyncSession, submission: Submission, content: dict[str, Any], *, whole: bool
 ) -> ApprovalOut | None:
-    """Return the approval, to those who see the whole dossier with what changed since."""
+    """Return the approval with what changed since, to those who see the whole dossier."""
     number = submission.approved_revision
-    if submission.approved_by is None or submission.approved_at is None or number is None:
+    if not whole or submission.approved_by is None or submission.approved_at is None or number is None:
         return None
     is_current = submission.approved_hash == submission.content_hash
     changes: list[ChangeOut] = []
-    if whole and not is_current:
+    if not is_current:
         approved = await revision_of(session, submission, number)
         changes = changes_between(approved.content, content)
     return ApprovalOut(

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.audit import AuditEvent
+from app.councils.models import Minutes
 from tests.conftest import Clock
 from tests.councils.seating import COUNCILS, SECOND, THIRD, council_of_three, id_of, seat, unit_id
 from tests.scene import REVIEWER, UNIT, Scene, photograph
@@ -94,7 +95,9 @@ async def test_minutes_are_audited_and_told_of(app: FastAPI, scene: Scene, sessi
     council = await council_of_three(app, scene)
     await record(scene, council, await minutes_body(scene))
     event = (await session.scalars(select(AuditEvent).where(AuditEvent.action == "council.minutes"))).one()
-    assert (str(event.object_id), event.object_type) == (council["id"], "council")
+    held = (await session.scalars(select(Minutes))).one()
+    assert (event.object_id, event.object_type) == (held.id, "council_minutes")
+    assert str(held.council_id) == council["id"]
     assert event.after == {"number": 1, "held_on": "2023-12-15", "corrects": None}
 
 

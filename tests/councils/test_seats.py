@@ -171,12 +171,12 @@ async def test_a_reviewed_unit_and_other_districts_see_no_council(
         assert (hidden.status_code, hidden.json()["code"]) == (404, "council_not_found")
 
 
-async def test_a_member_who_no_longer_reviews_still_sees_his_council(app: FastAPI, scene: Scene) -> None:
+async def test_a_seat_counts_as_long_as_its_holder_reviews(app: FastAPI, scene: Scene) -> None:
     council = await council_of_three(app, scene)
     async with app.state.database.session() as held, held.begin():
         grant = (await held.scalars(select(RoleGrant).join(User).where(User.username == THIRD))).one()
         grant.role = Role.UNIT_REPORTER
-    assert (await (await scene.as_(THIRD)).get(f"{COUNCILS}/{council['id']}")).status_code == 200
+    assert (await (await scene.as_(THIRD)).get(f"{COUNCILS}/{council['id']}")).status_code == 404
 
 
 # --- other seats --------------------------------------------------------------------------------------------

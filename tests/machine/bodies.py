@@ -94,7 +94,11 @@ def _answered(code: str, d: Dossier, chance: Random) -> Json | None:
 def _asking(life: Life, chance: Random) -> Json:
     codes = [*CODES, *CODES, None, None] + (["9.9"] if chance.random() < 0.2 else [])
     items = [
-        {"indicator": code, "kind": "explain", "text": "Đề nghị giải trình"}
+        {
+            "indicator": code,
+            "kind": chance.choice(["missing_evidence", "explain"]),
+            "text": "Đề nghị giải trình",
+        }
         for code in chance.sample(codes, chance.choice([1, 1, 2]))
     ]
     days = chance.choice([0, 1, 3, 3, 10, 10, 40, -1])

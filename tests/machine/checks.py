@@ -35,13 +35,15 @@ def check_read(shown: Any, life: Life, d: Dossier, who: Person, names: dict[str,
     entry = shown["entry"]
     agree("entry", (entry["reason_code"], entry["is_open"]), (reason, until is not None))
     agree("entry until", instant(entry["until"]), until)
-    agree("entry of", entry["indicators"], None if codes is None else sorted(codes))
     approval = shown["approval"]
-    agree("approved", approval and approval["revision_number"], d.approved)
+    if who.sees_parts:
+        agree("what only those see who see all", (entry["indicators"], approval), (None, None))
+    else:
+        agree("entry of", entry["indicators"], None if codes is None else sorted(codes))
+        agree("approved", approval and approval["revision_number"], d.approved)
     if approval:
         agree("approval is current", approval["is_current"], d.is_approved)
-        if not who.sees_parts:
-            agree("changes since the approval", bool(approval["changes"]), not d.is_approved)
+        agree("changes since the approval", bool(approval["changes"]), not d.is_approved)
     said = {one["action"]: one["reason_code"] for one in shown["allowed_actions"]}
     agree("allowed actions", said, {turn: life.denial(d, who, turn) for turn in TURNS})
     for one in shown["allowed_actions"]:

@@ -67,6 +67,9 @@ class Asked:
     kind: str
     due: datetime
     items: list[str | None]
+    kinds: list[str]
+    # Every answer given: item, documents, when, and whether it was late.
+    given: list[tuple[int, list[str], datetime, bool]] = field(default_factory=list)
     answered: dict[int, bool] = field(default_factory=dict)
     id: str = ""
 

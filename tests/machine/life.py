@@ -3,7 +3,7 @@
 Written from the issue, the rulings and the domain's conventions. It knows nothing of the service's own rules.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
@@ -137,6 +137,8 @@ class Life:
 
     def _approve(self, d: Dossier, who: Person, body: Any, effect: Effect) -> None:
         d.approved = len(d.contents)
+        if d.state not in WITH_UNIT:
+            d.submitted = d.approved
 
     def reading(self, d: Dossier) -> Reading:
         """Return how the present content is judged."""
@@ -163,18 +165,23 @@ class Life:
         d.claimed = who.name
 
     def _call_in(self, d: Dossier, who: Person, body: Any, effect: Effect) -> None:
-        """What was handed in last counts, and nothing where nothing was."""
+        """What was handed in last counts, with what was asked for and came in time; nothing where nothing was."""
         last = EMPTY if d.submitted is None else d.contents[d.submitted - 1]
         if last != d.content:
             d.contents.append(last)
+        self._attach_given(d, since=None)
         d.state, d.claimed, d.submitted = "under_review", who.name, len(d.contents)
 
     def _asked(self, d: Dossier, kind: str, body: Json) -> Asked:
         items = [item["indicator"] for item in body["items"]]
         due = end_of(body["due_on"])
-        if due <= self.now or any(code is not None and code not in CODES for code in items):
+        if (
+            due <= self.now
+            or due > self.now + timedelta(days=91)
+            or any(code is not None and code not in CODES for code in items)
+        ):
             raise Refused(422, "invalid_request")
-        d.asked.append(Asked(kind, due, items))
+        d.asked.append(Asked(kind, due, items, [item["kind"] for item in body["items"]]))
         return d.asked[-1]
 
     def _return(self, d: Dossier, who: Person, body: Json, effect: Effect) -> Asked:
@@ -197,8 +204,25 @@ class Life:
             raise Refused(409, "supplement_late")
         if body["item"] >= len(asked.items) or not {*body["evidence"]} <= {*d.documents}:
             raise Refused(422, "invalid_request")
+        code, opened = asked.items[body["item"]], self.entry(d)[2]
+        if asked.kind == "return" and body["evidence"] and opened is not None and code not in opened:
+            raise denied("not_opened")
         asked.answered[body["item"]] = is_late
-        self._attach(d, asked.items[body["item"]], body["evidence"])
+        asked.given.append((body["item"], body["evidence"], self.now, is_late))
+        if d.state != "passed":  # what a review ended with stays
+            self._attach(d, code, body["evidence"])
+
+    def _attach_given(self, d: Dossier, since: datetime | None) -> None:
+        """What was asked for beside the turns joins: what came since then, or whatever came in time."""
+        given = [
+            (when, asked.items[item], documents, is_late)
+            for asked in d.asked
+            if asked.kind == "supplement"
+            for item, documents, when, is_late in asked.given
+        ]
+        for when, code, documents, is_late in sorted(given, key=lambda one: one[0]):
+            if not is_late if since is None else when >= since:
+                self._attach(d, code, documents)
 
     def _attach(self, d: Dossier, code: str | None, documents: list[str]) -> None:
         """Documents join those of the item's indicator, in a new content."""
@@ -248,33 +272,40 @@ class Life:
         if d.submitted != len(d.contents) and not d.is_approved:
             raise Refused(409, "approval_missing")
         for code, due in self._supplements(d)[0].items():
-            made = [one for one in (d.held(code), d.held(code, evidence=True)) if one]
-            # What the reviewer decided since holds; that he took a decision back decides nothing.
-            if all(one.made_at < due or one.body["kind"] == "as_declared" for one in made):
+            valued, documents = d.held(code), d.held(code, evidence=True)
+            # What the reviewer decided himself holds; that he took a decision back decides nothing.
+            own = valued is not None and valued.body["kind"] != "as_declared"
+            if not own and (documents is None or documents.made_at < due):
                 d.decisions.append(Decision({"indicator": code, "kind": "evidence"}, None, self.now))
                 effect.events.append(Event("system", "review.adjust", None, d.state, d.state))
-        d.state, d.passed_at = "passed", self.now
+        d.state, d.passed_at, d.submitted = "passed", self.now, len(d.contents)
 
     def to_explain(self, d: Dossier) -> set[str]:
         """Return what looks wrong and nobody has decided, so that the pass must be explained."""
         found = self.reading(d)
-        odd = found.odd | found.unproved | self._supplements(d)[1]
+        odd = found.odd | found.unproved | self._supplements(d)[1] | (self.entry(d)[2] or set())
         return {one for one in odd if not (d.held(one) or d.held(one, evidence=True))}
 
     def _supplements(self, d: Dossier) -> tuple[dict[str, datetime], set[str]]:
         """Return what came too late to count, and which indicators ("": none) have something open or late."""
         late: dict[str, datetime] = {}
         to_explain: set[str] = set()
+        last: dict[str, tuple[Asked, int]] = {}
         for asked in d.asked:
             for place, code in enumerate(asked.items if asked.kind == "supplement" else []):
-                is_missing = place not in asked.answered
-                if is_missing and self.now >= asked.due and self.is_strict and code:
-                    late[code] = asked.due
-                elif is_missing or asked.answered[place]:
-                    to_explain.add(code or "")
+                # About one indicator the last request counts: it may have given more time.
+                last[code or f"{id(asked)} {place}"] = asked, place
+        for asked, place in last.values():
+            code, is_missing = asked.items[place], place not in asked.answered
+            if is_missing or asked.answered[place]:
+                to_explain.add(code or "")
+            proves = asked.kinds[place] == "missing_evidence"
+            if is_missing and self.now >= asked.due and self.is_strict and code and proves:
+                late[code] = asked.due
         return late, to_explain
 
     def _reopen_review(self, d: Dossier, who: Person, body: Any, effect: Effect) -> None:
+        self._attach_given(d, since=d.passed_at)
         d.state, d.claimed = "under_review", who.name
 
     def _reopen_entry(self, d: Dossier, who: Person, body: Json, effect: Effect) -> None:

@@ -29,6 +29,7 @@ WRITES: dict[str, tuple[set[str], set[str]]] = {
     "submit": (_DOSSIER, {"readiness_note"}),
     "pass": (_DOSSIER, {"readiness_note", "adjustment"}),
     "call_in": (_DOSSIER, {"submission_revision"}),
+    "reopen_review": (_DOSSIER, {"submission_revision"}),
     "return": (_DOSSIER | {"clarification"}, set()),
     "ask_for_more": (_DOSSIER | {"clarification"}, set()),
     "answer": (_DOSSIER | {"clarification_answer"}, {"submission_revision"}),

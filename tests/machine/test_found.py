@@ -1,7 +1,4 @@
-"""What random turns, and a reading of them, have found: each as short as it could be made.
-
-What is marked still holds; the mark goes with the defect.
-"""
+"""What random turns, and a reading of them, have found: each as short as it could be made."""
 
 import json
 from collections.abc import Iterator
@@ -46,7 +43,6 @@ def _answers_after_the_pass(chain: ReviewChain, code: str) -> None:
 
 
 @pytest.mark.parametrize("world", ["camau-2023"], indirect=True)
-@pytest.mark.xfail(strict=True, reason="the line names the present content, not the one that was scored")
 def test_a_result_names_the_content_it_was_scored_from(world: World, chain: ReviewChain) -> None:
     """Evidence that is sent after the pass makes a new content; what was settled at the pass is scored."""
     chain.begin(("passed", "passed", "empty"))
@@ -64,9 +60,6 @@ def test_a_result_names_the_content_it_was_scored_from(world: World, chain: Revi
 
 
 @pytest.mark.parametrize("world", ["brvt-2022"], indirect=True)  # there missing evidence costs points
-@pytest.mark.xfail(
-    strict=True, reason="settling again reads the present content, evidence of later days included"
-)
 def test_correcting_one_indicator_of_a_passed_dossier_leaves_the_others_as_they_were_settled(
     world: World, chain: ReviewChain
 ) -> None:
@@ -116,7 +109,6 @@ def test_opening_an_indicator_again_never_takes_days_away(world: World, chain: R
 
 
 @pytest.mark.parametrize("world", ["camau-2023"], indirect=True)
-@pytest.mark.xfail(strict=True, reason="whether anything is open is asked, not whether this indicator is")
 def test_documents_join_no_indicator_that_is_closed(world: World, chain: ReviewChain) -> None:
     """A returned unit let its time pass; only 1.2 was opened again: 1.1 stays as it was, as a save would find."""
     chain.begin(("handed in", "empty", "empty"))

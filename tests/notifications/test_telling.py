@@ -387,7 +387,7 @@ BY_RECORD: list[tuple[str, str, Made, str | None, dict[str, Any], dict[str, Any]
         REVIEWER,
         {},
         {"asked_for": PROVINCE, "indicator": "1.1"},
-        {"answered": {"reviewer", "reviewer2"}},
+        {"answered": {"reviewer", "reviewer2", REVIEWER}},
     ),
     (
         "review.answer",

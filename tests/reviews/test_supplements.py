@@ -205,7 +205,8 @@ async def test_at_the_pass_an_indicator_nobody_proved_in_time_has_0_points(
     await asked(brvt)
     assert (await brvt.line(CODE))["appraised_points"] not in ("0", None)
     clock.now = DUE + timedelta(seconds=seconds)
-    assert (await warnings(brvt) == []) is (seconds >= 0)  # in time it may still come
+    told = "supplement_open" if seconds < 0 else "supplement_zero"  # in time it may still come
+    assert await warnings(brvt) == [(f"/answers/{CODE}", told, False)]
     await brvt.done(brvt.act(REVIEWER, "pass", UNPROVED))
     line = await brvt.line(CODE)
     made = line["evidence_decision"]
@@ -234,10 +235,12 @@ OWN: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("kind", OWN)
-@pytest.mark.parametrize(("seconds", "holds"), [(-1, False), (0, True), (1, True)])
-async def test_what_the_reviewer_himself_decided_after_the_day_holds_instead(
-    brvt: Scene, clock: Clock, kind: str, seconds: int, holds: bool
+@pytest.mark.parametrize("seconds", SECONDS)
+async def test_what_the_reviewer_himself_decided_holds_instead(
+    brvt: Scene, clock: Clock, kind: str, seconds: int
 ) -> None:
+    """A value or points whenever he gave them; on the documents only since their time ended."""
+    holds = seconds >= 0 or kind != "evidence"
     await on_the_desk(brvt)
     await asked(brvt)
     clock.now = DUE + timedelta(seconds=seconds)
@@ -247,10 +250,7 @@ async def test_what_the_reviewer_himself_decided_after_the_day_holds_instead(
     clock.now = DUE + timedelta(hours=1)
     await brvt.done(brvt.act(REVIEWER, "pass", UNPROVED))
     line = await brvt.line(CODE)
-    if holds or kind == "points":  # points say all themselves
-        assert line["appraised_points"] == decided
-    else:
-        assert line["appraised_points"] == "0"
+    assert line["appraised_points"] == (decided if holds else "0")
     late = line["evidence_decision"] is not None and line["evidence_decision"]["value"] == {"late": True}
     assert late is not holds
 
@@ -315,3 +315,40 @@ async def test_documents_that_come_after_the_pass_wait_until_the_review_is_taken
     # Taken up once more, nothing is added twice.
     await scene.done(scene.act(REVIEWER, "reopen-review", {"reason": "Kiểm tra lại lần nữa"}))
     assert (await scene.read())["answers"] == again["answers"]
+
+
+async def test_of_two_requests_about_one_indicator_the_last_one_counts(brvt: Scene, clock: Clock) -> None:
+    """The reviewer gave more time, and the unit kept it."""
+    await on_the_desk(brvt)
+    await asked(brvt)
+    clock.now = DUE + timedelta(hours=1)
+    again = await asked(brvt, due_on="2024-01-15")
+    await brvt.done(brvt.answer(again, evidence=[await brvt.document(2)]))
+    assert await warnings(brvt) == []
+    await brvt.done(brvt.act(LEADER, "approve"))
+    before = (await brvt.line(CODE))["appraised_points"]
+    await brvt.done(brvt.act(REVIEWER, "pass", UNPROVED))
+    line = await brvt.line(CODE)
+    assert (line["appraised_points"], line["evidence_decision"]) == (before, None)
+
+
+async def test_what_was_given_in_time_and_approved_is_not_lost_when_the_dossier_is_called_in(
+    brvt: Scene, clock: Clock
+) -> None:
+    first = await on_the_desk(brvt)
+    more = await asked(brvt)
+    second = await brvt.document(2)
+    await brvt.done(brvt.answer(more, evidence=[second]))
+    await brvt.done(brvt.act(LEADER, "approve"))
+    await brvt.done(brvt.act(REVIEWER, "return", return_body(due_on="2024-01-12")))
+    clock.now = DUE + timedelta(days=3)
+    await brvt.done(brvt.act(REVIEWER, "call-in", {"reason": "Quá hạn giải trình"}))
+    assert (await brvt.read())["answers"][CODE]["evidence"] == [first, second]
+    await brvt.done(brvt.act(REVIEWER, "pass", UNPROVED))
+
+
+async def test_nobody_is_given_more_than_a_quarter_of_a_year(scene: Scene) -> None:
+    """A slip of the year would keep the dossier with its unit for ever."""
+    await scene.claimed()
+    refused = await scene.act(REVIEWER, "return", return_body(due_on="2200-12-31"))
+    assert [(one["pointer"], one["code"]) for one in refused.json()["errors"]] == [("/due_on", "too_far")]
