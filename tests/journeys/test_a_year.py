@@ -16,18 +16,20 @@ from scripts.journey.declaring import declare
 from scripts.journey.opening import YearAlreadyThere, open_year
 from scripts.journey.world import Options, World
 from scripts.journey.year import live_through
+from tests.conftest import Clock
 
 UNITS = 7 + 9 + 19  # the communes of Ngọc Hiển, the districts, the departments
 
 
 @pytest.fixture
-async def world(own_app: FastAPI) -> AsyncIterator[World]:
+async def world(own_app: FastAPI, clock: Clock) -> AsyncIterator[World]:
     """Give a run that has not begun, on a database of its own."""
     transport = httpx.ASGITransport(own_app)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
         api = Api(http)
         people = People(api, password=DEMO_PASSWORD, service=(DEMO_SERVICE, DEMO_SERVICE_SECRET))
-        yield World(Options(units=UNITS), api, people, Console(file=io.StringIO(), width=120))
+        screen = Console(file=io.StringIO(), width=120)
+        yield World(Options(units=UNITS), api, people, screen, clock=clock)
 
 
 async def test_a_year_from_opening_to_correction_agrees_with_its_own_books(world: World) -> None:
