@@ -12,7 +12,7 @@ from app.core.audit import SYSTEM, record
 from app.core.problems import Fault, Problem
 from app.reviews import queries
 from app.reviews.adopted import adopted, dossier_of
-from app.reviews.asking import asked, attach_what_came, supplements_of
+from app.reviews.asking import asked, keep_if_new, supplements_of, with_what_came
 from app.reviews.deciding import decide, index_set_of, undecided
 from app.reviews.groups import open_groups
 from app.reviews.models import Adjustment, AdjustmentKind, Clarification, ClarificationKind
@@ -21,7 +21,6 @@ from app.reviews.settled import settle
 from app.submissions import content as contents
 from app.submissions.actions import (
     explain_warnings,
-    keep_content,
     move,
     refused,
     require_allowed,
@@ -75,9 +74,8 @@ async def call_in(
     number, content = submission.submitted_revision, contents.EMPTY
     if number is not None:
         content = (await revision_of(session, submission, number)).content
-    if contents.content_hash(content) != submission.content_hash:
-        await keep_content(session, submission, content, by, now)
-    await attach_what_came(session, submission, None, by=by, now=now)
+    content = await with_what_came(session, submission, content, None)
+    await keep_if_new(session, submission, content, by=by, now=now)
     submission.submitted_revision, submission.open_items = submission.revision_number, 0
     await _take(session, submission, Action.CALL_IN, "review.call_in", reason, by=by, now=now)
 
@@ -275,7 +273,9 @@ async def reopen(
     by = await require_allowed(session, by, submission, Action.REOPEN, now)
     before = move(submission, Action.REOPEN, now) | {"passed_at": str(submission.passed_at)}
     submission.claimed_by, submission.claimed_at = by.id, now
-    await attach_what_came(session, submission, submission.passed_at, by=by, now=now)
+    content = await content_of(session, submission)
+    content = await with_what_came(session, submission, content, submission.passed_at)
+    await keep_if_new(session, submission, content, by=by, now=now)
     # `passed_at` stays: the review did take place, so nobody's policy may give 0 for want of it.
     submission.settled_figures = submission.settled = None
     after = {"state": submission.state.value, "revision": submission.revision_number}

@@ -17,6 +17,7 @@ from app.reviews.deciding import index_set_of
 from app.reviews.models import Clarification, ClarificationKind, ItemAnswer
 from app.reviews.schemas import ItemAnswerIn, ItemKind, ReturnIn
 from app.submissions.actions import keep_content, refused, require_allowed
+from app.submissions.content import Content, content_hash
 from app.submissions.models import ReviewState, Submission
 from app.submissions.queries import content_of, entry_of
 from app.submissions.rules import Action, Denial
@@ -138,7 +139,8 @@ async def answer(
     session.add(answered)
     await session.flush()
     if submission.state is not ReviewState.PASSED:
-        await _attach(session, submission, indicator, body.evidence, by, now)
+        content = _with_documents(await content_of(session, submission), indicator, body.evidence)
+        await keep_if_new(session, submission, content, by=by, now=now)
     if is_return:
         submission.open_items = len(await unanswered(session, clarification))
     submission.changed_at = now
@@ -216,34 +218,34 @@ async def _cited_with(
     return len({*cited, *(str(one) for one in body.evidence)})
 
 
-async def _attach(
-    session: AsyncSession,
-    submission: Submission,
-    indicator: str | None,
-    evidence: Sequence[UUID],
-    by: Actor,
-    now: datetime,
-) -> None:
-    """Add documents to those of an indicator; what is there already changes nothing."""
-    content = await content_of(session, submission)
+def _with_documents(content: Content, indicator: str | None, evidence: Sequence[UUID]) -> Content:
+    """Return a content with more documents of an indicator; what is there already changes nothing. Pure."""
     held = content["answers"].get(indicator, {}) if indicator else {}
     cited = held.get("evidence", [])
     new = [str(one) for one in dict.fromkeys(evidence) if str(one) not in cited]
     if indicator is None or not new:
-        return
-    answers = content["answers"] | {indicator: held | {"evidence": cited + new}}
-    await keep_content(session, submission, content | {"answers": answers}, by, now)
+        return content
+    return content | {"answers": content["answers"] | {indicator: held | {"evidence": cited + new}}}
 
 
-async def attach_what_came(
-    session: AsyncSession, submission: Submission, since: datetime | None, *, by: Actor, now: datetime
-) -> None:
-    """Add the documents that were asked for beside the turns: those that came `since`; None: all that came in time."""
+async def with_what_came(
+    session: AsyncSession, submission: Submission, content: Content, since: datetime | None
+) -> Content:
+    """Return a content with the documents that were asked for and came `since`; None: all that came in time."""
     asked_for = {one.id: one for one in await queries.supplements_asked(session, submission.id)}
     for given in await queries.answers_to(session, list(asked_for)):
         if not given.is_late if since is None else given.made_at >= since:
             indicator = asked_for[given.clarification_id].items[given.item]["indicator"]
-            await _attach(session, submission, indicator, given.evidence, by, now)
+            content = _with_documents(content, indicator, given.evidence)
+    return content
+
+
+async def keep_if_new(
+    session: AsyncSession, submission: Submission, content: Content, *, by: Actor, now: datetime
+) -> None:
+    """Make this the content of the dossier unless it is already."""
+    if content_hash(content) != submission.content_hash:
+        await keep_content(session, submission, content, by, now)
 
 
 async def unanswered(session: AsyncSession, clarification: Clarification) -> list[int]:

@@ -167,9 +167,9 @@ class Life:
     def _call_in(self, d: Dossier, who: Person, body: Any, effect: Effect) -> None:
         """What was handed in last counts, with what was asked for and came in time; nothing where nothing was."""
         last = EMPTY if d.submitted is None else d.contents[d.submitted - 1]
+        last = self._with_given(d, last, since=None)
         if last != d.content:
             d.contents.append(last)
-        self._attach_given(d, since=None)
         d.state, d.claimed, d.submitted = "under_review", who.name, len(d.contents)
 
     def _asked(self, d: Dossier, kind: str, body: Json) -> Asked:
@@ -210,9 +210,11 @@ class Life:
         asked.answered[body["item"]] = is_late
         asked.given.append((body["item"], body["evidence"], self.now, is_late))
         if d.state != "passed":  # what a review ended with stays
-            self._attach(d, code, body["evidence"])
+            new = self._with(d.content, code, body["evidence"])
+            if new != d.content:
+                d.contents.append(new)
 
-    def _attach_given(self, d: Dossier, since: datetime | None) -> None:
+    def _with_given(self, d: Dossier, content: Json, since: datetime | None) -> Json:
         """What was asked for beside the turns joins: what came since then, or whatever came in time."""
         given = [
             (when, asked.items[item], documents, is_late)
@@ -222,16 +224,17 @@ class Life:
         ]
         for when, code, documents, is_late in sorted(given, key=lambda one: one[0]):
             if not is_late if since is None else when >= since:
-                self._attach(d, code, documents)
+                content = self._with(content, code, documents)
+        return content
 
-    def _attach(self, d: Dossier, code: str | None, documents: list[str]) -> None:
-        """Documents join those of the item's indicator, in a new content."""
-        held = d.content["answers"].get(code, {})
+    def _with(self, content: Json, code: str | None, documents: list[str]) -> Json:
+        """Documents join those of the item's indicator."""
+        held = content["answers"].get(code, {})
         cited = held.get("evidence", [])
         new = [one for one in documents if one not in cited]
-        if code is not None and new:
-            answers = d.content["answers"] | {code: held | {"evidence": cited + new}}
-            d.contents.append(d.content | {"answers": answers})
+        if code is None or not new:
+            return content
+        return content | {"answers": content["answers"] | {code: held | {"evidence": cited + new}}}
 
     def _reply(self, d: Dossier, who: Person, body: Json, effect: Effect) -> None:
         pass
@@ -305,7 +308,9 @@ class Life:
         return late, to_explain
 
     def _reopen_review(self, d: Dossier, who: Person, body: Any, effect: Effect) -> None:
-        self._attach_given(d, since=d.passed_at)
+        new = self._with_given(d, d.content, since=d.passed_at)
+        if new != d.content:
+            d.contents.append(new)
         d.state, d.claimed = "under_review", who.name
 
     def _reopen_entry(self, d: Dossier, who: Person, body: Json, effect: Effect) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
+from tests.machine.content import Json
 from tests.machine.dossier import WITH_REVIEWER, Dossier, Effect
 from tests.machine.life import Life
 from tests.machine.machine import STEPS, ReviewChain, play
@@ -49,8 +50,8 @@ class RecallsAfterAClaim(Life):
 class LosesEvidence(Life):
     """Believes that documents sent with an answer change nothing."""
 
-    def _attach(self, d: Dossier, code: str | None, documents: list[str]) -> None:
-        return
+    def _with(self, content: Json, code: str | None, documents: list[str]) -> Json:
+        return content
 
 
 class OneSecondLonger(Life):
