@@ -16,15 +16,17 @@ from app.catalogue import version_routes
 from app.core import handlers, health
 from app.core.config import Settings
 from app.core.db import Database
-from app.core.files import FileStore
+from app.core.files import file_store
 from app.core.middleware import RequestContext
 from app.core.openapi import describe
+from app.core.work import working
 from app.councils import routes as councils
 from app.evidence import routes as evidence
+from app.evidence.worker import Worker as Evidence
 from app.figures import routes as figures
 from app.lgsp import routes as lgsp
 from app.notifications import routes as notifications
-from app.notifications.worker import working
+from app.notifications.worker import Worker as Notices
 from app.periods import routes as periods
 from app.results import appeal_routes, progress_routes, public_routes, workflow_routes
 from app.results import routes as results
@@ -46,12 +48,16 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
     """Return the application over a database (a given one stays open when the application stops)."""
     own_database = database is None
     database = database or Database(settings.sqlalchemy_url, pool_size=settings.db_pool_size)
-
+    files = file_store(settings)
     rankings = RankingCache()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with listening(database.engine.url, rankings), working(database, settings, clock):
+        async with (
+            listening(database.engine.url, rankings),
+            working(Notices(database, settings, clock).steps, settings.worker_seconds),
+            working(Evidence(database, files, settings, clock).steps, settings.worker_seconds),
+        ):
             yield
         if own_database:
             await database.close()
@@ -65,7 +71,7 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
     app.state.settings = settings
     app.state.database = database
     app.state.clock = clock
-    app.state.files = FileStore(settings.evidence_path)
+    app.state.files = files
     app.state.render = handlers.render
     app.state.tokens = Tokens(
         settings.secret_key.get_secret_value(), lifetime_seconds=settings.access_token_seconds

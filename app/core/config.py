@@ -1,5 +1,6 @@
 """Settings: every environment variable the service reads, in one place."""
 
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -11,6 +12,14 @@ from sqlalchemy.exc import ArgumentError
 
 DEMO_SECRET = "demo-secret-of-the-embedded-default-only"  # noqa: S105  never accepted outside the embedded default
 MIN_SECRET_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A bucket of an S3-compatible store and the folder in it (may be empty)."""
+
+    bucket: str
+    prefix: str
 
 
 class SettingMissing(RuntimeError):
@@ -29,13 +38,36 @@ class Settings(BaseSettings):
     )
     initial_admin_password: SecretStr | None = Field(None, description="password of the first administrator")
     var_dir: Path = Field(Path("var"), description="data of the embedded server")
-    evidence_dir: Path | None = Field(None, description="evidence files; empty: <var_dir>/evidence")
+    evidence_dir: Path | None = Field(
+        None, description="evidence files, unfinished uploads always; empty: <var_dir>/evidence"
+    )
+    evidence_store: str = Field(
+        "", description="s3://bucket/folder: evidence files lie there; empty: evidence_dir"
+    )
+    s3_endpoint: str = Field("", description="https://…; empty: the one of the region")
+    s3_region: str = "us-east-1"
+    s3_access_key_id: str = ""
+    s3_secret_access_key: SecretStr | None = None
+    evidence_types: str = Field(
+        "pdf,docx,xlsx,png,jpeg,webp,tiff,xml", description="what may be uploaded; zip has to be added"
+    )
+    evidence_grace_days: int = Field(30, ge=1, description="how long an upload that nothing cites is kept")
+    resumable_hours: int = Field(48, ge=1, description="how long an unfinished resumable upload is kept")
+    upload_idle_seconds: float = Field(60, gt=0, description="how long a silent client is waited for")
+    clamd: str = Field("", description="host:port of the malware scanner; empty: nothing is scanned")
+    trust_dir: Path | None = Field(
+        None,
+        description="folder of root certificates (*.pem, *.crt, *.cer), *.crl and kinds.yaml; empty: none is trusted",
+    )
+    link_seconds: int = Field(300, ge=10, le=3600, description="how long a signed link to a file works")
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     access_token_seconds: int = Field(900, ge=60, le=86_400)
     refresh_token_days: int = Field(7, ge=1, le=90)
-    max_upload_bytes: int = Field(100 * 1024**2, ge=1)
+    max_upload_bytes: int = Field(100 * 1024**2, ge=1, description="limit of one file")
+    max_indicator_bytes: int = Field(500 * 1024**2, ge=1, description="limit of the files of one indicator")
+    max_unit_bytes: int = Field(10 * 1024**3, ge=1, description="limit of the files of a unit in a period")
     max_body_bytes: int = Field(2 * 1024**2, ge=1024, description="limit of a JSON or form body")
     db_pool_size: int = Field(10, ge=1, le=100)
     worker_seconds: float = Field(5, ge=0, le=3600, description="pause between rounds of notices; 0: none")
@@ -88,6 +120,20 @@ class Settings(BaseSettings):
     def evidence_path(self) -> Path:
         """Return the folder of the evidence files."""
         return self.evidence_dir or self.var_dir / "evidence"
+
+    @cached_property
+    def evidence_bucket(self) -> Bucket | None:
+        """Return the bucket of the evidence files; None: they lie in `evidence_path`.
+
+        Raises: SettingMissing.
+        """
+        if not self.evidence_store:
+            return None
+        scheme, _, place = self.evidence_store.partition("://")
+        bucket, _, prefix = place.strip("/").partition("/")
+        if scheme != "s3" or not bucket:
+            raise SettingMissing("EVIDENCE_STORE must be empty or s3://bucket/folder")
+        return Bucket(bucket, prefix)
 
     def refuse_nameless_mail(self) -> None:
         """Refuse to send e-mails that come from nobody.

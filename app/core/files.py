@@ -1,77 +1,199 @@
-"""The content store: immutable files on the local disk, each named by the SHA-256 of its bytes."""
+"""The content store: immutable bytes, each named by its SHA-256, in a folder of the local disk or in an S3 bucket."""
 
 import asyncio
 import hashlib
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Future
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
 
+import obstore
 import structlog
+from obstore.exceptions import BaseError
+from obstore.store import LocalStore, S3Store
 
+from app.core.config import Settings
 from app.core.db import new_id
 from app.core.problems import Problem
 
 log = structlog.get_logger("files")
 
-# What one upload holds in memory: the block being filled and those that wait for the disk.
+# What one upload holds in memory: the block being filled and those that wait for the disk. Reads come in blocks too.
 BLOCK_BYTES = 512 * 1024
 WAITING_BLOCKS = 4
 
+# Folders of the store beside the content, whose names are two hexadecimal digits.
+INCOMING = "incoming"
+
 
 class StoreUnavailable(Problem):
-    """The disk refuses to write, or a file that must be there is not."""
+    """The store refuses to write or to answer, or a file that must be there is not."""
 
     status, code = 503, "store_unavailable"
     title_vi, title_en = "Kho tài liệu tạm thời không dùng được", "The file store is temporarily unavailable"
+    headers = {"Retry-After": "10"}
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An object of the store: its name, its size and when it was written last (UTC)."""
+
+    name: str
+    size_bytes: int
+    written_at: datetime
+
+
+def content_name(sha256: str) -> str:
+    """Return the name under which bytes are stored: `<sha[:2]>/<sha[2:4]>/<sha>`."""
+    return f"{sha256[:2]}/{sha256[2:4]}/{sha256}"
 
 
 class FileStore:
-    """Files at `<sha[:2]>/<sha[2:4]>/<sha>` under a folder; unfinished ones lie in `incoming` and are never served."""
+    """Bytes by name, read alike wherever they lie; a name is written once and never changed.
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    `root` is a local folder: unfinished uploads lie in its `incoming`, and without a `bucket` everything else too.
+    Every method raises StoreUnavailable (503) where the store does not answer.
+    """
+
+    def __init__(self, root: Path, bucket: S3Store | None = None) -> None:
+        self._root, self._bucket = root, bucket
+        self.incoming = root / INCOMING
+
+    @property
+    def _objects(self) -> LocalStore | S3Store:
+        return self._bucket or LocalStore(self._root, mkdir=True)
 
     @asynccontextmanager
     async def receiving(self) -> AsyncIterator["Upload"]:
-        """Open an upload; unless it is kept, nothing of it stays, however the block is left.
-
-        Raises: StoreUnavailable (503).
-        """
-        incoming = self._root / "incoming"
-        try:
-            await asyncio.to_thread(incoming.mkdir, mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise _unavailable(error) from error
-        upload = Upload(self, incoming / f"{new_id().hex}.part")
+        """Open an upload; unless it is kept, nothing of it stays, however the block is left."""
+        with _explained():
+            await asyncio.to_thread(self.incoming.mkdir, mode=0o700, parents=True, exist_ok=True)
+        upload = Upload(self, self.incoming / f"{new_id().hex}.part")
         try:
             yield upload
         finally:
             await upload.discard()
 
-    def path_of(self, sha256: str) -> Path:
-        """Return where a kept file lies, for reading.
+    async def take(self, part: Path, name: str) -> None:
+        """Make a finished local file visible under a name, durably; the file may be gone afterwards.
 
-        Raises: StoreUnavailable (503) if it is not there.
+        Identical bytes replace each other: one copy stays, and a damaged one is healed.
         """
-        path = self._place_of(sha256)
-        if not path.is_file():
-            raise _unavailable(FileNotFoundError(path.name))
-        return path
+        with _explained():
+            if self._bucket is None:
+                await asyncio.to_thread(self._move, part, name)
+            else:
+                await obstore.put_async(self._bucket, name, part)
 
-    def take(self, part: Path, sha256: str) -> None:
-        """Make a finished file visible under its hash, durably. Identical bytes replace each other: one copy stays."""
-        place = self._place_of(sha256)
+    async def size_of(self, name: str) -> int | None:
+        """Return the size in bytes of what lies under a name, None if nothing does."""
+        with _explained():
+            try:
+                return (await obstore.head_async(self._objects, name))["size"]
+            except FileNotFoundError:
+                return None
+
+    async def read(self, name: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+        """Return the bytes from `start` up to `end` (excluded) in blocks; missing ones are known before the first."""
+        with _explained():
+            options = {} if end is None and not start else {"range": _range(start, end)}
+            found = await obstore.get_async(self._objects, name, options=options)  # type: ignore[arg-type]
+        return _blocks(found.stream(min_chunk_size=BLOCK_BYTES))
+
+    @asynccontextmanager
+    async def local(self, name: str) -> AsyncIterator[Path]:
+        """Give a local file with the bytes of a name, for libraries that need one; it is only to be read."""
+        if self._bucket is None:
+            if await self.size_of(name) is None:
+                raise _unavailable(FileNotFoundError(name))
+            yield self._root / name
+            return
+        async with self.receiving() as copy:
+            async for block in await self.read(name):
+                await copy.write(block)
+            await copy.finish()
+            yield copy.part
+
+    async def listed(self, prefix: str = "") -> AsyncIterator[Stored]:
+        """Return everything that lies in the store (under a folder), unfinished uploads left out."""
+        with _explained():
+            async for batch in obstore.list(self._objects, prefix or None):
+                for found in batch:
+                    if not found["path"].startswith(f"{INCOMING}/"):
+                        yield Stored(found["path"], found["size"], found["last_modified"])
+
+    async def remove(self, *names: str) -> None:
+        """Take names out of the store; those that are not there are no fault."""
+        with _explained():
+            for name in names:
+                try:
+                    await obstore.delete_async(self._objects, name)
+                except FileNotFoundError:
+                    continue
+
+    async def prove(self) -> None:
+        """Write a few bytes: permissions alone do not tell, the disk may be full."""
+        with _explained():
+            await asyncio.to_thread(self.incoming.mkdir, mode=0o700, parents=True, exist_ok=True)
+            await asyncio.to_thread(_write_and_forget, self.incoming / f"{new_id().hex}.part")
+            if self._bucket is not None:
+                await obstore.put_async(self._bucket, f"{INCOMING}/ready", b"ready")
+
+    def _move(self, part: Path, name: str) -> None:
+        place = self._root / name
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         part.replace(place)
-        for folder in (place.parent, place.parent.parent, self._root):
+        folder = place.parent
+        while folder != self._root.parent:
             _sync_folder(folder)
+            folder = folder.parent
 
-    def _place_of(self, sha256: str) -> Path:
-        return self._root / sha256[:2] / sha256[2:4] / sha256
+
+def file_store(settings: Settings) -> FileStore:
+    """Return the store that the settings name."""
+    place = settings.evidence_bucket
+    if place is None:
+        return FileStore(settings.evidence_path)
+    key = settings.s3_secret_access_key
+    bucket = S3Store(
+        place.bucket,
+        prefix=place.prefix or None,
+        endpoint=settings.s3_endpoint or None,
+        region=settings.s3_region,
+        access_key_id=settings.s3_access_key_id or None,
+        secret_access_key=key.get_secret_value() if key else None,
+        client_options={
+            "allow_http": settings.s3_endpoint.startswith("http://"),
+            "connect_timeout": "5s",
+            "timeout": "120s",
+        },
+        retry_config={"max_retries": 2, "retry_timeout": timedelta(seconds=10)},
+    )
+    return FileStore(settings.evidence_path, bucket)
+
+
+def _range(start: int, end: int | None) -> tuple[int, int] | dict[str, int]:
+    return {"offset": start} if end is None else (start, end)
+
+
+async def _blocks(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    with _explained():
+        async for block in stream:
+            yield block
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn whatever a store raises into a problem; the reason goes to the log only."""
+    try:
+        yield
+    except (OSError, BaseError) as error:
+        raise _unavailable(error) from error
 
 
 class Upload:
@@ -117,14 +239,11 @@ class Upload:
         self.sha256 = await self._outcome()
 
     async def keep(self) -> None:
-        """Make the finished bytes visible in the store; they survive a power cut from here on.
+        """Make the finished bytes visible under their hash; they survive a power cut from here on.
 
         Raises: StoreUnavailable (503).
         """
-        try:
-            await asyncio.to_thread(self._store.take, self.part, self.sha256)
-        except OSError as error:
-            raise _unavailable(error) from error
+        await self._store.take(self.part, content_name(self.sha256))
 
     async def discard(self) -> None:
         """Leave nothing behind of what was not kept."""
@@ -169,6 +288,13 @@ class Upload:
     def _make_room(self) -> None:
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._room.release)
+
+
+def _write_and_forget(place: Path) -> None:
+    try:
+        place.write_bytes(b"ready")
+    finally:
+        place.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,17 +1,14 @@
 """Whether the process lives and whether it can serve: for supervisors and load balancers, without log-in."""
 
 import asyncio
-import tempfile
 from collections.abc import Awaitable
 from functools import cache
-from pathlib import Path
 from typing import Literal
 
 import structlog
 from fastapi import APIRouter, Request, Response
 from sqlalchemy import text
 
-from app.core.config import Settings
 from app.core.db import Database
 from app.core.http import Route, Schema, problems
 from app.core.migrate import ROOT
@@ -60,7 +57,7 @@ async def is_ready(request: Request, response: Response) -> ReadyOut:
     checks = {
         "database": database,
         "migrations": database and await _works("migrations", _schema_is_newest(state.database)),
-        "evidence": await _works("evidence", _evidence_is_writable(state.settings)),
+        "evidence": await _works("evidence", state.files.prove()),
     }
     if not all(checks.values()):
         raise NotReady(checks={name: "ok" if works else "failed" for name, works in checks.items()})
@@ -94,13 +91,3 @@ async def _schema_is_newest(database: Database) -> None:
 def newest_migration() -> str:
     """Return the id of the newest migration this code comes with."""
     return (ROOT / "migrations" / "HEAD").read_text(encoding="ascii").strip()
-
-
-async def _evidence_is_writable(settings: Settings) -> None:
-    await asyncio.to_thread(_write_in, settings.evidence_path)
-
-
-def _write_in(folder: Path) -> None:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder) as file:  # permissions alone do not tell: the disk may be full
-        file.write(b"ready")

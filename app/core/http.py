@@ -224,7 +224,7 @@ async def claim_key(
 
     Raises: IdempotencyKeyReused (409) for another request, Replay.
     """
-    fingerprint = _fingerprint(request, body_sha256 or hashlib.sha256(await request.body()).hexdigest())
+    fingerprint = await _fingerprint(request, body_sha256)
     mine = (
         insert(IdempotencyRecord)
         .values(id=new_id(), caller_id=caller_id, key=key, fingerprint=fingerprint, created_at=now)
@@ -235,15 +235,37 @@ async def claim_key(
     if record_id is not None:
         request.state.idempotency = (session, record_id)
         return
+    await _replay(session, caller_id, key, fingerprint)
+    raise _reused()
+
+
+async def look_up_key(
+    request: Request, session: AsyncSession, caller_id: UUID, key: str, *, body_sha256: str
+) -> None:
+    """Replay the answer that the key got before, if it has one; nothing is reserved.
+
+    Raises: IdempotencyKeyReused (409) for another request, Replay.
+    """
+    await _replay(session, caller_id, key, await _fingerprint(request, body_sha256))
+
+
+async def _replay(session: AsyncSession, caller_id: UUID, key: str, fingerprint: str) -> None:
     theirs = await session.scalar(select(IdempotencyRecord).filter_by(caller_id=caller_id, key=key))
-    if theirs is None or theirs.status is None or theirs.fingerprint != fingerprint:
-        raise IdempotencyKeyReused(
-            "Dùng một Idempotency-Key mới cho yêu cầu khác.", "Use a new Idempotency-Key for another request."
-        )
+    if theirs is None:
+        return
+    if theirs.status is None or theirs.fingerprint != fingerprint:
+        raise _reused()
     raise Replay(theirs.status, json.loads(theirs.headers or "{}"), base64.b64decode(theirs.body or ""))
 
 
-def _fingerprint(request: Request, body_sha256: str) -> str:
+def _reused() -> IdempotencyKeyReused:
+    return IdempotencyKeyReused(
+        "Dùng một Idempotency-Key mới cho yêu cầu khác.", "Use a new Idempotency-Key for another request."
+    )
+
+
+async def _fingerprint(request: Request, body_sha256: str | None) -> str:
+    body_sha256 = body_sha256 or hashlib.sha256(await request.body()).hexdigest()
     parts = [
         request.method,
         request.url.path,

@@ -7,16 +7,19 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.permissions import Permission, Principal
 from app.core.audit import Actor, record
 from app.core.files import Upload
 from app.core.problems import InvalidRequest, Problem
+from app.evidence import queries
 from app.evidence.content import declared_type, require_type
-from app.evidence.models import Document
+from app.evidence.models import Document, DocumentRevision, ScanState, StoredFile
 from app.evidence.rules import date_faults, file_name_faults, tidy
-from app.evidence.schemas import DocumentPatch
+from app.evidence.schemas import DocumentFacts, DocumentOut, DocumentPatch, NewDocumentIn
 from app.periods.queries import period_by_id, require_open
 from app.units.queries import UnitNotFound
 
@@ -33,50 +36,45 @@ class FileEmpty(Problem):
     title_vi, title_en = "Tệp rỗng", "The file is empty"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewDocument:
-    """What is said of a file that is about to come; `media_type` is what its name promises."""
+class QuotaExceeded(Problem):
+    """The unit's files of the period would be more than `max_bytes`; `used_bytes` is what it has."""
 
-    period_id: UUID
-    unit_id: UUID
-    file_name: str
-    media_type: str
-    title: str | None
-    number: str | None
-    issued_on: date | None
+    status, code = 409, "quota_exceeded"
+    title_vi, title_en = "Đơn vị đã dùng hết dung lượng", "The unit has used up its space"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How many bytes one file and all files of a unit in a period may have."""
+
+    file_bytes: int
+    unit_bytes: int
 
 
 async def expect(
-    session: AsyncSession,
-    *,
-    period_id: UUID,
-    unit_id: UUID,
-    file_name: str,
-    title: str | None,
-    number: str | None,
-    issued_on: date | None,
-    by: Principal,
-    now: datetime,
-) -> NewDocument:
-    """Check everything that can be refused before a byte is read.
+    session: AsyncSession, new: NewDocumentIn, *, by: Principal, limits: Limits, now: datetime
+) -> str:
+    """Check everything that can be refused before a byte is read; return the type that the file's name promises.
 
-    Raises: PeriodNotFound, UnitNotFound (404), PeriodNotOpen (409), InvalidRequest (422), FileTypeNotAllowed (415).
+    The name is tidied in place.
+
+    Raises: PeriodNotFound, UnitNotFound (404), DocumentNotFound (404) for `replaces_id`, PeriodNotOpen (409),
+    QuotaExceeded (409), InvalidRequest (422), FileTypeNotAllowed (415).
     """
-    await _require_open(session, period_id)
-    if not by.may(Permission.EVIDENCE_UPLOAD, unit_id):
+    await _require_open(session, new.period_id)
+    if not by.may(Permission.EVIDENCE_UPLOAD, new.unit_id):
         raise UnitNotFound()
-    file_name = tidy(file_name)
-    if faults := file_name_faults(file_name) + date_faults("query/issued_on", issued_on, now):
+    new.file_name = tidy(new.file_name)
+    dates = date_faults("query", new.issued_on, new.valid_from, new.valid_until, now)
+    if faults := file_name_faults(new.file_name) + dates:
         raise InvalidRequest(faults=faults)
-    return NewDocument(
-        period_id=period_id,
-        unit_id=unit_id,
-        file_name=file_name,
-        media_type=declared_type(file_name),
-        title=title,
-        number=number,
-        issued_on=issued_on,
-    )
+    media_type = declared_type(new.file_name)
+    if new.replaces_id is not None:
+        known = await queries.document_ids_of(session, new.period_id, new.unit_id, [new.replaces_id])
+        if not known:
+            raise queries.DocumentNotFound()
+    await _require_room(session, new, 0, limits)
+    return media_type
 
 
 async def receive(
@@ -101,38 +99,92 @@ def _too_large(max_bytes: int) -> FileTooLarge:
     return FileTooLarge(f"Tối đa {max_bytes} byte.", f"At most {max_bytes} bytes.", max_bytes=max_bytes)
 
 
-async def keep(
-    session: AsyncSession, new: NewDocument, upload: Upload, *, by: Principal, now: datetime
-) -> Document:
-    """Store a received file and what is said of it.
+async def store(session: AsyncSession, upload: Upload, media_type: str, *, now: datetime) -> None:
+    """Look into a received file and put its bytes into the store.
 
-    The bytes come first: a row always has its bytes, whatever happens in between.
+    That they come is committed before they do: nobody takes them out meanwhile. So a row always has its bytes,
+    whatever happens in between; bytes without a row are taken out later.
 
     Raises: FileTypeNotAllowed (415), FileNameMismatch (415), FileHasMacros (415), FileUnreadable (422),
     StoreUnavailable (503).
     """
-    await asyncio.to_thread(require_type, upload.part, new.media_type)
+    await asyncio.to_thread(require_type, upload.part, media_type)
+    values = {
+        "sha256": upload.sha256,
+        "size_bytes": upload.size_bytes,
+        "media_type": media_type,
+        "touched_at": now,
+        "scan_state": ScanState.UPLOADED,
+        "scan_due_at": now,
+        "scan_attempts": 0,
+    }
+    again = {"touched_at": now, "purged_at": None}
+    await session.execute(
+        insert(StoredFile).values(values).on_conflict_do_update(index_elements=["sha256"], set_=again)
+    )
+    await session.commit()
     await upload.keep()
+
+
+async def keep(
+    session: AsyncSession,
+    new: NewDocumentIn,
+    *,
+    id: UUID | None = None,
+    sha256: str,
+    by: Principal,
+    limits: Limits,
+    now: datetime,
+) -> Document:
+    """Make stored bytes a document of the unit; `id` is the document's, where somebody knows it already.
+
+    Raises: QuotaExceeded (409).
+    """
+    stored = await session.get_one(StoredFile, sha256)
+    await _require_room(session, new, stored.size_bytes, limits)
     document = Document(
-        period_id=new.period_id,
-        unit_id=new.unit_id,
-        file_name=new.file_name,
-        media_type=new.media_type,
-        size_bytes=upload.size_bytes,
-        sha256=upload.sha256,
-        title=new.title,
-        number=new.number,
-        issued_on=new.issued_on,
+        id=id,
+        **new.model_dump(),
+        media_type=stored.media_type,
+        size_bytes=stored.size_bytes,
+        sha256=sha256,
         uploaded_by=by.id,
         uploaded_by_name=by.name,
         uploaded_at=now,
     )
-    session.add(document)
-    told = ("file_name", "media_type", "size_bytes", "sha256", "title", "number", "issued_on")
-    after = _for_audit({name: getattr(document, name) for name in told})
-    after |= {"period_id": str(new.period_id), "unit_id": str(new.unit_id)}
+    session.add_all([document, _revision(document, 1, by, now)])
+    after = DocumentOut.model_validate(document).model_dump(
+        mode="json", exclude={"id", "uploaded_by_name", "uploaded_at"}
+    )
     await record(session, by, "evidence.upload", document, now, after=after)
     return document
+
+
+def _revision(
+    document: Document, number: int, by: Actor, now: datetime, reason: str | None = None
+) -> DocumentRevision:
+    facts = {name: getattr(document, name) for name in DocumentFacts.model_fields}
+    return DocumentRevision(
+        document_id=document.id,
+        number=number,
+        facts=_for_audit(facts),
+        made_by=by.id,
+        made_by_name=by.name,
+        made_at=now,
+        reason=reason,
+    )
+
+
+async def _require_room(session: AsyncSession, new: NewDocumentIn, more_bytes: int, limits: Limits) -> None:
+    """Refuse what would be too much; with bytes to come, whoever else uploads for the unit waits."""
+    if more_bytes:
+        mine = func.hashtextextended(f"{new.period_id}:{new.unit_id}", 1)
+        await session.execute(select(func.pg_advisory_xact_lock(mine)))
+    used = await queries.bytes_of(session, new.period_id, new.unit_id)
+    if used + max(more_bytes, 1) > limits.unit_bytes:
+        vi = f"Đã dùng {used} byte, tối đa {limits.unit_bytes} byte."
+        en = f"{used} bytes are used, at most {limits.unit_bytes} bytes."
+        raise QuotaExceeded(vi, en, used_bytes=used, max_bytes=limits.unit_bytes)
 
 
 async def change(
@@ -143,16 +195,20 @@ async def change(
     Raises: PeriodNotOpen (409), InvalidRequest (422).
     """
     await _require_open(session, document.period_id)
-    if faults := date_faults("/issued_on", patch.issued_on, now):
-        raise InvalidRequest(faults=faults)
     given = patch.model_dump(exclude_unset=True)
     after = {name: value for name, value in given.items() if getattr(document, name) != value}
     if not after:
         return
+    dates = {
+        name: given.get(name, getattr(document, name)) for name in ("issued_on", "valid_from", "valid_until")
+    }
+    if faults := date_faults("", now=now, **dates):
+        raise InvalidRequest(faults=faults)
     before = {name: getattr(document, name) for name in after}
     for name, value in after.items():
         setattr(document, name, value)
     document.touch()
+    session.add(_revision(document, await queries.revisions_of(session, document.id) + 1, by, now))
     known = _for_audit(after)
     await record(session, by, "evidence.change", document, now, before=_for_audit(before), after=known)
 

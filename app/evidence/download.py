@@ -4,10 +4,9 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import Depends, Request
-from fastapi.responses import FileResponse
-from starlette.types import Message, Receive, Scope, Send
+from fastapi.responses import StreamingResponse
 
-from app.core.files import FileStore, StoreUnavailable
+from app.core.files import FileStore, StoreUnavailable, content_name
 from app.core.http import problems
 from app.core.problems import Problem
 from app.core.vietnamese import searchable
@@ -33,16 +32,8 @@ async def get_files(request: Request) -> FileStore:
 Files = Annotated[FileStore, Depends(get_files)]
 
 
-class Download(FileResponse):
-    """A file with ranges; a range that cannot be served is a problem like any other, not plain text."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def checked(message: Message) -> None:
-            if message["type"] == "http.response.start" and message["status"] >= 400:
-                raise RangeNotSatisfiable()
-            await send(message)
-
-        await super().__call__(scope, receive, checked)
+class Download(StreamingResponse):
+    """A file on its way out, whole or a part of it."""
 
 
 def attachment(file_name: str) -> str:
@@ -63,12 +54,13 @@ DOWNLOAD: dict[int | str, dict[str, Any]] = {
 }
 
 
-def sent(document: Document, files: FileStore) -> Download:
+async def sent(document: Document, files: FileStore) -> Download:
     """Return the answer that sends a document as it was uploaded, as a download that no browser opens in place."""
     return Download(
-        files.path_of(document.sha256),
+        await files.read(content_name(document.sha256)),
         media_type=document.media_type,
         headers={
+            "Content-Length": str(document.size_bytes),
             "ETag": f'"{document.sha256}"',
             "Content-Disposition": attachment(document.file_name),
             "Content-Security-Policy": "default-src 'none'; sandbox",

@@ -8,8 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.permissions import Permission, Principal, Reach
 from app.core.paging import Paging
-from app.core.problems import NotFound
-from app.evidence.models import Document
+from app.core.problems import NotFound, Problem
+from app.evidence.models import Document, DocumentRevision, StoredFile
 from app.periods.models import Period
 from app.periods.queries import period_by_id
 from app.units.models import UnitVersion
@@ -33,6 +33,20 @@ async def document_ids_of(
         Document.period_id == period_id, Document.unit_id == unit_id, Document.id.in_(among)
     )
     return set(await session.scalars(query))
+
+
+async def bytes_of(session: AsyncSession, period_id: UUID, unit_id: UUID) -> int:
+    """Return how many bytes the unit's documents of the period have together."""
+    query = select(func.coalesce(func.sum(Document.size_bytes), 0)).where(
+        Document.period_id == period_id, Document.unit_id == unit_id
+    )
+    return int(await session.scalar(query) or 0)
+
+
+async def revisions_of(session: AsyncSession, document_id: UUID) -> int:
+    """Return how many revisions a document has; whoever adds one holds the document's lock."""
+    query = select(func.max(DocumentRevision.number)).where(DocumentRevision.document_id == document_id)
+    return await session.scalar(query) or 0
 
 
 def _self_and_above(unit_id: UUID, on: date) -> Select[tuple[UUID]]:
@@ -70,6 +84,28 @@ async def document_for(session: AsyncSession, caller: Principal, document_id: UU
         raise DocumentNotFound()
     document: Document = found[0]
     return document
+
+
+class DocumentPurged(Problem):
+    """The bytes were taken out when their time was over; what is known of the document stays."""
+
+    status, code = 410, "document_purged"
+    title_vi, title_en = "Tệp đã hết thời hạn lưu giữ", "The file is no longer kept"
+
+
+async def require_readable(
+    session: AsyncSession, caller: Principal, document: Document, *, scanning: bool
+) -> None:
+    """Refuse the bytes of a document that the caller may see where they are gone or must not be handed out.
+
+    `scanning` tells whether a malware scanner is configured: then others than the unit's own people who may upload
+    get clean bytes only.
+
+    Raises: DocumentPurged (410).
+    """
+    stored = await session.get_one(StoredFile, document.sha256)
+    if stored.purged_at is not None:
+        raise DocumentPurged()
 
 
 async def own_document_for(session: AsyncSession, caller: Principal, document_id: UUID) -> Document:

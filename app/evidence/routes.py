@@ -17,6 +17,7 @@ from app.core.http import (
     Now,
     StrictRequest,
     claim_key,
+    look_up_key,
     problems,
     require_version,
     router,
@@ -27,7 +28,7 @@ from app.core.problems import Problem
 from app.evidence import actions, content, queries
 from app.evidence.download import ANY_FILE, DOWNLOAD, Download, Files, sent
 from app.evidence.models import Document
-from app.evidence.schemas import DocumentOut, DocumentPatch, IssuedOn, Number, Title
+from app.evidence.schemas import DocumentOut, DocumentPatch, NewDocumentIn
 from app.periods.queries import PeriodNotFound, PeriodNotOpen
 from app.units.queries import UnitNotFound
 
@@ -53,6 +54,12 @@ async def _chunks(request: StrictRequest) -> AsyncIterator[bytes]:
         raise UploadInterrupted() from error
 
 
+def limits_of(request: Request) -> actions.Limits:
+    """Return the limits of uploads as they are configured."""
+    settings = request.app.state.settings
+    return actions.Limits(file_bytes=settings.max_upload_bytes, unit_bytes=settings.max_unit_bytes)
+
+
 def _announced_bytes(request: Request) -> int:
     length = request.headers.get("content-length", "")
     return int(length) if length.isascii() and length.isdigit() else 0
@@ -67,6 +74,8 @@ def _announced_bytes(request: Request) -> int:
         PeriodNotFound,
         UnitNotFound,
         PeriodNotOpen,
+        queries.DocumentNotFound,
+        actions.QuotaExceeded,
         actions.FileTooLarge,
         actions.FileEmpty,
         content.FileTypeNotAllowed,
@@ -79,38 +88,27 @@ def _announced_bytes(request: Request) -> int:
 )
 async def upload_document(
     request: StrictRequest,
-    period_id: UUID,
-    unit_id: UUID,
-    file_name: Annotated[str, Query(description="with its extension", examples=["Quyết định 12.pdf"])],
+    new: Annotated[NewDocumentIn, Query()],
     caller: CanUpload,
     key: IdempotencyKey,
     session: DbSession,
     files: Files,
     now: Now,
     response: Response,
-    title: Annotated[Title | None, Query()] = None,
-    number: Annotated[Number | None, Query()] = None,
-    issued_on: Annotated[IssuedOn | None, Query()] = None,
 ) -> Document:
     """Store a file of your unit; the body is the raw file. It can be cited by any indicator of the period."""
-    new = await actions.expect(
-        session,
-        period_id=period_id,
-        unit_id=unit_id,
-        file_name=file_name,
-        title=title,
-        number=number,
-        issued_on=issued_on,
-        by=caller,
-        now=now,
-    )
+    limits = limits_of(request)
+    media_type = await actions.expect(session, new, by=caller, limits=limits, now=now)
     await session.commit()  # nothing is written yet: a slow client must not hold a connection of the pool
-    max_bytes = request.app.state.settings.max_upload_bytes
     async with files.receiving() as upload:
         announced = _announced_bytes(request)
-        await actions.receive(upload, _chunks(request), announced_bytes=announced, max_bytes=max_bytes)
-        await claim_key(request, session, caller.id, key, now, body_sha256=upload.sha256)
-        document = await actions.keep(session, new, upload, by=caller, now=now)
+        await actions.receive(
+            upload, _chunks(request), announced_bytes=announced, max_bytes=limits.file_bytes
+        )
+        await look_up_key(request, session, caller.id, key, body_sha256=upload.sha256)
+        await actions.store(session, upload, media_type, now=now)
+    await claim_key(request, session, caller.id, key, now, body_sha256=upload.sha256)
+    document = await actions.keep(session, new, sha256=upload.sha256, by=caller, limits=limits, now=now)
     set_etag(response, document)
     return document
 
@@ -148,7 +146,7 @@ async def change_document(
     now: Now,
     response: Response,
 ) -> Document:
-    """Correct what is said of a document of your unit: title, number, its own date."""
+    """Correct what is said of a document of your unit; what was said before stays in its history."""
     document = await queries.own_document_for(session, caller, document_id)
     require_version(document, if_match)
     await actions.change(session, document, body, by=caller, now=now)
@@ -163,4 +161,4 @@ async def change_document(
 async def download_document(document_id: UUID, caller: CanRead, session: DbSession, files: Files) -> Download:
     """Send the file as it was uploaded; parts of it by Range."""
     document = await queries.document_for(session, caller, document_id)
-    return sent(document, files)
+    return await sent(document, files)

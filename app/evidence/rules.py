@@ -40,12 +40,15 @@ def file_name_faults(name: str) -> list[Fault]:
     return [Fault("query/file_name", *fault) for fault in faults]
 
 
-def date_faults(pointer: str, issued_on: date | None, now: datetime) -> list[Fault]:
-    """Return what is wrong with a document's own date: nothing is issued after today (the day in Vietnam)."""
-    if issued_on is None or issued_on <= now.astimezone(VIETNAM).date():
-        return []
-    return [
-        Fault(
-            pointer, "in_the_future", "ngày văn bản phải từ hôm nay trở về trước", "must be today or earlier"
-        )
-    ]
+def date_faults(
+    prefix: str, issued_on: date | None, valid_from: date | None, valid_until: date | None, now: datetime
+) -> list[Fault]:
+    """Return what is wrong with a document's dates: nothing is issued after today (the day in Vietnam)."""
+    faults = []
+    if issued_on is not None and issued_on > now.astimezone(VIETNAM).date():
+        vi, en = "ngày văn bản phải từ hôm nay trở về trước", "must be today or earlier"
+        faults.append(Fault(f"{prefix}/issued_on", "in_the_future", vi, en))
+    if valid_from is not None and valid_until is not None and valid_until < valid_from:
+        vi, en = "phải từ ngày có hiệu lực trở đi", "must not be before valid_from"
+        faults.append(Fault(f"{prefix}/valid_until", "ends_before_it_begins", vi, en))
+    return faults

@@ -28,32 +28,56 @@ Number = Annotated[
     Field(examples=["12/QĐ-UBND"]),
     AfterValidator(_one_line),
 ]
-IssuedOn = Annotated[
-    date,
-    Field(ge=date(1945, 1, 1), description="the document's own date", examples=["2023-06-19"]),
+DocumentDate = Annotated[date, Field(ge=date(1945, 1, 1), le=date(2999, 12, 31))]
+Line = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300), AfterValidator(_one_line)
 ]
+Abstract = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
 
 
-class DocumentPatch(
-    Schema,
-    json_schema_extra={
-        "examples": [
-            {
-                "title": "Quyết định thành lập Ban Chỉ đạo chuyển đổi số",
-                "number": "12/QĐ-UBND",
-                "issued_on": "2023-06-19",
-            }
-        ]
-    },
-):
-    """What the unit says of its document; null removes it, a field left out stays."""
+class DocumentFacts(Schema):
+    """What is said of a document; dates are days in Vietnam.
+
+    `number`, `issued_on` and `issuing_body` are those of the document itself (NĐ 30/2020/NĐ-CP, annex I).
+    """
 
     title: Title | None = None
     number: Number | None = None
-    issued_on: IssuedOn | None = None
+    issuing_body: Line | None = Field(None, description="cơ quan ban hành", examples=["UBND tỉnh Cà Mau"])
+    issued_on: DocumentDate | None = Field(
+        None, description="the document's own date", examples=["2023-06-19"]
+    )
+    abstract: Abstract | None = Field(None, description="trích yếu", examples=["V/v kiện toàn Ban Chỉ đạo"])
+    valid_from: DocumentDate | None = Field(
+        None, description="first day it is in force", examples=["2023-06-19"]
+    )
+    valid_until: DocumentDate | None = Field(
+        None, description="last day it is in force", examples=["2025-06-18"]
+    )
 
 
-class DocumentOut(Schema):
+class NewDocumentIn(DocumentFacts):
+    """A file that is to come, and what is said of it."""
+
+    period_id: UUID
+    unit_id: UUID
+    file_name: str = Field(description="with its extension", examples=["Quyết định 12.pdf"])
+    replaces_id: UUID | None = Field(None, description="the unit's document in whose place it comes")
+
+
+_EXAMPLE = {
+    "title": "Quyết định thành lập Ban Chỉ đạo chuyển đổi số",
+    "number": "12/QĐ-UBND",
+    "issuing_body": "UBND tỉnh Cà Mau",
+    "issued_on": "2023-06-19",
+}
+
+
+class DocumentPatch(DocumentFacts, json_schema_extra={"examples": [_EXAMPLE]}):
+    """What the unit says of its document; null removes it, a field left out stays."""
+
+
+class DocumentOut(DocumentFacts):
     """A document of a unit in a period."""
 
     id: UUID
@@ -63,8 +87,6 @@ class DocumentOut(Schema):
     media_type: str
     size_bytes: int
     sha256: str = Field(description="of the bytes, hex")
-    title: str | None
-    number: str | None
-    issued_on: date | None = Field(description="the document's own date, as the unit gives it")
+    replaces_id: UUID | None
     uploaded_by_name: str
     uploaded_at: datetime

@@ -1,20 +1,16 @@
-"""The work behind the requests: tell what happened, remind of deadlines, send e-mails; again and again."""
+"""The work behind the requests: tell what happened, remind of deadlines, send e-mails."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
 from datetime import datetime, timedelta
-
-import structlog
 
 from app.core.config import Settings
 from app.core.db import Database
+from app.core.work import Step, one_round
 from app.notifications.mail import Mailer
 from app.notifications.reminding import remind
 from app.notifications.sending import send
 from app.notifications.telling import BATCH, tell
 
-log = structlog.get_logger("notices")
 REMIND_EVERY = timedelta(minutes=10)
 
 Clock = Callable[[], datetime]
@@ -28,17 +24,14 @@ class Worker:
         self._mailer = Mailer(settings) if settings.smtp_host else None
         self._reminded_at: datetime | None = None
 
-    async def round(self) -> None:
-        """Do everything that is due now. A step that fails is logged and done again in the next round."""
-        for step in (self._tell, self._remind, self._send):
-            await self._attempt(step)
+    @property
+    def steps(self) -> list[Step]:
+        """Return the steps of a round."""
+        return [self._tell, self._remind, self._send]
 
-    async def _attempt(self, step: Callable[[], Awaitable[None]]) -> None:
-        try:
-            await step()
-        except Exception as error:  # whatever it is: the other steps go on
-            # The text of a driver's error can hold people's data.
-            log.error("work_failed", step=step.__name__.strip("_"), error=type(error).__name__)
+    async def round(self) -> None:
+        """Do everything that is due now."""
+        await one_round(self.steps)
 
     async def _tell(self) -> None:
         told = BATCH
@@ -56,24 +49,3 @@ class Worker:
     async def _send(self) -> None:
         if self._mailer is not None:
             await send(self._database.session, self._mailer, self._clock())
-
-
-@asynccontextmanager
-async def working(database: Database, settings: Settings, clock: Clock) -> AsyncIterator[None]:
-    """Work every `worker_seconds` as long as the block lasts (0: not at all)."""
-    if not settings.worker_seconds:
-        yield
-        return
-    task = asyncio.create_task(_keep_working(Worker(database, settings, clock), settings.worker_seconds))
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-
-
-async def _keep_working(worker: Worker, seconds: float) -> None:
-    while True:
-        await worker.round()
-        await asyncio.sleep(seconds)

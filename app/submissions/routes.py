@@ -206,7 +206,7 @@ async def read_cited_document(
     submission_id: UUID, document_id: UUID, caller: CanRead, session: DbSession, files: Files
 ) -> Download:
     """Send a document that an indicator you may see cites; a verifying agency reads here what it verifies."""
-    return sent(await queries.cited_document(session, caller, submission_id, document_id), files)
+    return await sent(await queries.cited_document(session, caller, submission_id, document_id), files)
 
 
 # --- turns --------------------------------------------------------------------------------------------------

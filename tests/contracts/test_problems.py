@@ -60,6 +60,7 @@ CODES = {
     "period_not_found": 404,
     "period_not_open": 409,
     "policy_not_found": 404,
+    "quota_exceeded": 409,
     "range_not_satisfiable": 416,
     "reason_missing": 409,
     "result_not_found": 404,

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.core.files import BLOCK_BYTES, WAITING_BLOCKS, FileStore, StoreUnavailable
+from app.core.files import BLOCK_BYTES, WAITING_BLOCKS, FileStore, StoreUnavailable, content_name
 
 
 def stored(root: Path) -> list[Path]:
@@ -37,7 +37,7 @@ async def test_a_kept_file_lies_under_its_hash_and_reads_back_unchanged(tmp_path
     assert sha256 == hashlib.sha256(content).hexdigest()
     place = tmp_path / sha256[:2] / sha256[2:4] / sha256
     assert stored(tmp_path) == [place]
-    assert FileStore(tmp_path).path_of(sha256) == place
+    assert (await FileStore(tmp_path).size_of(content_name(sha256))) == len(content)
     assert place.read_bytes() == content
 
 
@@ -49,7 +49,7 @@ def test_the_pieces_in_which_bytes_arrive_do_not_matter(
     root = tmp_path_factory.mktemp("store")
     sha256 = asyncio.run(store_bytes(FileStore(root), content, piece))
     assert sha256 == hashlib.sha256(content).hexdigest()
-    assert FileStore(root).path_of(sha256).read_bytes() == content
+    assert (root / content_name(sha256)).read_bytes() == content
 
 
 async def test_an_upload_that_breaks_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -93,22 +93,25 @@ async def test_a_file_on_its_way_is_not_visible_under_any_hash(tmp_path: Path) -
     async with store.receiving() as upload:
         await upload.write(b"content")
         await upload.finish()
+        assert await store.size_of(content_name(upload.sha256)) is None
         with pytest.raises(StoreUnavailable):
-            store.path_of(upload.sha256)
+            await store.read(content_name(upload.sha256))
 
 
 async def test_identical_bytes_sent_at_once_are_stored_once(tmp_path: Path) -> None:
     store = FileStore(tmp_path)
     hashes = await asyncio.gather(*(store_bytes(store, b"same" * 200_000) for _ in range(8)))
     assert len(set(hashes)) == 1
-    assert stored(tmp_path) == [store.path_of(hashes[0])]
+    assert stored(tmp_path) == [tmp_path / content_name(hashes[0])]
 
 
 async def test_many_uploads_at_once_do_not_mix(tmp_path: Path) -> None:
     store = FileStore(tmp_path)
     contents = [bytes([i]) * (BLOCK_BYTES + i) for i in range(20)]
     hashes = await asyncio.gather(*(store_bytes(store, content) for content in contents))
-    assert [store.path_of(h).read_bytes() == c for h, c in zip(hashes, contents, strict=True)] == [True] * 20
+    assert [
+        (tmp_path / content_name(h)).read_bytes() == c for h, c in zip(hashes, contents, strict=True)
+    ] == [True] * 20
 
 
 async def test_a_store_that_cannot_be_written_is_reported_as_unavailable(tmp_path: Path) -> None:
@@ -139,14 +142,14 @@ async def test_a_disk_that_refuses_to_write_stops_the_upload_instead_of_blocking
 async def test_a_kept_file_that_vanished_is_reported_as_unavailable(tmp_path: Path) -> None:
     store = FileStore(tmp_path)
     sha256 = await store_bytes(store, b"content")
-    store.path_of(sha256).unlink()
+    (tmp_path / content_name(sha256)).unlink()
     with pytest.raises(StoreUnavailable):
-        store.path_of(sha256)
+        await store.read(content_name(sha256))
 
 
 async def test_a_damaged_copy_is_healed_when_the_same_bytes_come_again(tmp_path: Path) -> None:
     store = FileStore(tmp_path)
     sha256 = await store_bytes(store, b"content")
-    store.path_of(sha256).write_bytes(b"c0ntent")
+    (tmp_path / content_name(sha256)).write_bytes(b"c0ntent")
     await store_bytes(store, b"content")
-    assert store.path_of(sha256).read_bytes() == b"content"
+    assert (tmp_path / content_name(sha256)).read_bytes() == b"content"

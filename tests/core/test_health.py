@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.config import Settings
 from app.core.db import Database
+from app.core.files import FileStore
 from app.core.health import newest_migration
 from app.core.migrate import config
 from app.main import create_app
@@ -64,7 +65,7 @@ async def test_an_evidence_folder_that_cannot_be_written_is_not_ready(
     app: FastAPI, client: CheckedClient, settings: Settings
 ) -> None:
     (settings.var_dir / "taken").write_text("a file where a folder should be")
-    app.state.settings = settings.model_copy(update={"evidence_dir": settings.var_dir / "taken" / "evidence"})
+    app.state.files = FileStore(settings.var_dir / "taken" / "evidence")
     answer = await client.get("/readyz")
     assert answer.status_code == 503
     assert answer.json()["checks"] == {"database": "ok", "migrations": "ok", "evidence": "failed"}
@@ -75,7 +76,7 @@ async def test_readiness_leaves_nothing_in_the_evidence_folder(
     client: CheckedClient, settings: Settings
 ) -> None:
     assert (await client.get("/readyz")).status_code == 200
-    assert list(settings.evidence_path.iterdir()) == []
+    assert [path for path in settings.evidence_path.rglob("*") if path.is_file()] == []
 
 
 def test_the_newest_migration_is_the_one_the_scripts_end_with() -> None:

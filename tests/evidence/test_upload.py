@@ -78,7 +78,12 @@ async def test_an_upload_answers_with_what_was_stored_and_its_hash(
         "sha256": hashlib.sha256(PDF).hexdigest(),
         "title": "Quyết định thành lập",
         "number": "12/QĐ-UBND",
+        "issuing_body": None,
         "issued_on": None,
+        "abstract": None,
+        "valid_from": None,
+        "valid_until": None,
+        "replaces_id": None,
         "uploaded_by_name": REPORTER,
         "uploaded_at": clock.now.isoformat().replace("+00:00", "Z"),
     }

@@ -15,12 +15,13 @@ from app.accounts.models import User
 from app.core.audit import SYSTEM, OutboxEvent, record
 from app.core.config import SettingMissing, Settings
 from app.core.vietnamese import VIETNAM
+from app.core.work import working
 from app.main import create_app
 from app.notifications.mail import Mailer
 from app.notifications.models import Mailing, Notice
 from app.notifications.rules import MOST_ATTEMPTS
 from app.notifications.sending import send
-from app.notifications.worker import Worker, working
+from app.notifications.worker import Worker
 from tests.conftest import START, Clock, logged_in
 from tests.notifications.post import PostOffice, body
 from tests.notifications.test_telling import dossier
@@ -343,9 +344,8 @@ async def test_a_step_that_fails_does_not_keep_the_worker_from_the_others(
         assert len({name for name, _ in await notices(session)}) == 258
 
 
-async def test_a_worker_that_is_switched_off_does_nothing(settings: Settings, clock: Clock) -> None:
-    off = settings.model_copy(update={"worker_seconds": 0})
-    async with working(None, off, clock):  # type: ignore[arg-type]
+async def test_a_worker_that_is_switched_off_does_nothing() -> None:
+    async with working([], 0):
         assert [one for one in asyncio.all_tasks() if "_keep_working" in str(one.get_coro())] == []
 
 

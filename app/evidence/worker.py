@@ -1,0 +1,23 @@
+"""What is done with evidence behind the requests."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from app.core.config import Settings
+from app.core.db import Database
+from app.core.files import FileStore
+from app.core.work import Step
+
+Clock = Callable[[], datetime]
+
+
+class Worker:
+    """One step after the other; several processes may work on one database and one store."""
+
+    def __init__(self, database: Database, files: FileStore, settings: Settings, clock: Clock) -> None:
+        self._database, self._files, self._settings, self._clock = database, files, settings, clock
+
+    @property
+    def steps(self) -> list[Step]:
+        """Return the steps of a round."""
+        return []
