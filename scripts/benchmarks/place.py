@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
 from urllib.error import URLError
@@ -56,12 +56,18 @@ async def filled_database() -> AsyncIterator[tuple[Database, EmbeddedPostgres]]:
             await database.close()
 
 
-@contextmanager
-def service(url: str) -> Iterator[int]:
-    """Run the service over a database as its own process and yield its port."""
+def free_port() -> int:
+    """Return a port that nobody listens on."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+        port: int = free.getsockname()[1]
+        return port
+
+
+@contextmanager
+def service(url: str, **settings: str) -> Iterator[tuple[int, int]]:
+    """Run the service over a database as its own process, with more settings; yield its port and process id."""
+    port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         environment = {
             **os.environ,
@@ -70,6 +76,7 @@ def service(url: str) -> Iterator[int]:
             "PORT": str(port),
             "VAR_DIR": folder,
             "LOG_LEVEL": "info",
+            **settings,
         }
         with (Path(folder) / "log").open("wb") as log:
             process = subprocess.Popen(
@@ -77,10 +84,22 @@ def service(url: str) -> Iterator[int]:
             )
         try:
             wait_until_up(port)
-            yield port
+            yield port, process.pid
         finally:
             process.terminate()
             process.wait(20)
+
+
+def wait_for_port(port: int) -> None:
+    """Return when somebody listens on a port.
+
+    Raises: TimeoutError after 30 seconds.
+    """
+    for _ in range(300):
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.1)
+    raise TimeoutError(f"nobody listens on port {port}")
 
 
 def wait_until_up(port: int) -> None:

@@ -11,14 +11,13 @@ when an answer is complete and look at nothing but its length. All are measured 
 import asyncio
 import json
 import os
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -41,6 +40,7 @@ from app.results.public import PREFIX
 from app.results.publication import ranking_of
 from app.results.schemas import PublicRankingOut, PublishIn
 from scripts.benchmarks.finalize import NOW, fill, finalize_once
+from scripts.benchmarks.place import free_port, wait_for_port
 
 UNITS, ROUNDS, SECONDS, CONNECTIONS = 101, 5, 1.5, 8
 SECRET = "a-secret-for-measuring-only-0123456789"
@@ -156,30 +156,16 @@ def serve(name: str, port: int) -> None:
 
 @contextmanager
 def _serving(name: str, given: dict[str, str]) -> Iterator[int]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
+    port = free_port()
     environment = {**os.environ, **given, "SECRET_KEY": SECRET}
     command = [sys.executable, "-m", "scripts.benchmarks.public", name, str(port)]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        _wait_for(port)
+        wait_for_port(port)
         yield port
     finally:
         process.terminate()
         process.wait(20)
-
-
-def _wait_for(port: int) -> None:
-    """Return when somebody listens on a port.
-
-    Raises: TimeoutError after 30 seconds.
-    """
-    for _ in range(300):
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-            return
-        time.sleep(0.1)
-    raise TimeoutError(f"nobody listens on port {port}")
 
 
 # --- the client ---------------------------------------------------------------------------------------------

@@ -101,7 +101,7 @@ async def measure() -> dict[str, Any]:
         await raw.execute("CREATE TABLE bench_floor (id int, text text)")
         rounds: list[dict[str, float]] = []
         number = 0
-        with service(server.url) as port:
+        with service(server.url) as (port, _):
             for turn in range(ROUNDS + 1):
                 floor = await _floor(raw, SAVES * 2)
                 bodies = [{"answers": answers(index_set, number + i)} for i in range(2 * SAVES)]
