@@ -63,6 +63,7 @@ class FileStore:
     def __init__(self, root: Path, bucket: S3Store | None = None) -> None:
         self._root, self._bucket = root, bucket
         self.incoming = root / INCOMING
+        self._synced: set[Path] = set()
 
     @property
     def _objects(self) -> LocalStore | S3Store:
@@ -146,11 +147,14 @@ class FileStore:
 
     def _move(self, part: Path, name: str) -> None:
         place = self._root / name
-        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        part.replace(place)
         folder = place.parent
-        while folder != self._root.parent:
-            _sync_folder(folder)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        part.replace(place)
+        _sync_folder(folder)
+        while folder != self._root and folder not in self._synced:
+            # A folder that may be new needs its own name to be durable, too; once is enough.
+            _sync_folder(folder.parent)
+            self._synced.add(folder)
             folder = folder.parent
 
 
@@ -209,8 +213,8 @@ class Upload:
         self.sha256 = ""
         self._store = store
         self._loop = asyncio.get_running_loop()
-        self._block = bytearray()
-        self._blocks: SimpleQueue[bytearray | None] = SimpleQueue()
+        self._block, self._filled = bytearray(BLOCK_BYTES), 0
+        self._blocks: SimpleQueue[memoryview | None] = SimpleQueue()
         self._room = asyncio.Semaphore(WAITING_BLOCKS)
         self._is_discarded = False
         # The hash of everything written, or what went wrong; running from the start, so that nobody can cancel it.
@@ -224,16 +228,22 @@ class Upload:
         Raises: StoreUnavailable (503).
         """
         self.size_bytes += len(chunk)
-        self._block += chunk
-        if len(self._block) >= BLOCK_BYTES:
-            await self._hand_over()
+        rest = memoryview(chunk)
+        while rest:
+            taken = rest[: BLOCK_BYTES - self._filled]
+            # Into a block of its full size: a growing one would be copied again and again.
+            self._block[self._filled : self._filled + len(taken)] = taken
+            self._filled += len(taken)
+            rest = rest[len(taken) :]
+            if self._filled == BLOCK_BYTES:
+                await self._hand_over()
 
     async def finish(self) -> None:
         """Wait until every byte is on the disk; then `part` can be read and `sha256` (hex) is set.
 
         Raises: StoreUnavailable (503).
         """
-        if self._block:
+        if self._filled:
             await self._hand_over()
         self._blocks.put(None)
         self.sha256 = await self._outcome()
@@ -257,8 +267,8 @@ class Upload:
         await self._room.acquire()
         if self._written.done():  # only a failure can come before the end
             await self._outcome()
-        self._blocks.put(self._block)
-        self._block = bytearray()
+        self._blocks.put(memoryview(self._block)[: self._filled])
+        self._block, self._filled = bytearray(BLOCK_BYTES), 0
 
     async def _outcome(self) -> str:
         outcome = await asyncio.wrap_future(self._written)
