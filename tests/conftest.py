@@ -24,6 +24,7 @@ from app.core.migrate import upgrade
 from app.main import create_app
 from app.units.actions import load_units
 from tests.client import CheckedClient
+from tests.s3 import S3Server
 
 # A failing test shows the traceback, not every local variable of every frame.
 structlog.configure(
@@ -174,6 +175,13 @@ async def as_user(app: FastAPI, clock: Clock) -> AsyncIterator[LogIn]:
     yield log_in
     for one in opened:
         await one.aclose()
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """Run an S3 server with a bucket; whoever ends it in the middle starts one of his own."""
+    with S3Server(tmp_path_factory.mktemp("s3")) as running:
+        yield running
 
 
 @pytest.fixture
