@@ -1,4 +1,7 @@
-"""A real S3 server of a test's own: nanio checks the signature of every request and keeps objects as plain files."""
+"""Both places of evidence, for tests: a folder, and a bucket of a real S3 server.
+
+The server is nanio: it checks the signature of every request and keeps each object as a plain file.
+"""
 
 import os
 import secrets
@@ -11,6 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
+
+from app.core.config import Settings
+from app.core.db import new_id
+from app.core.files import FileStore, file_store
 
 BUCKET = "evidence"
 
@@ -53,10 +60,6 @@ class S3Server:
             for name, value in self.settings(prefix).items()
         }
 
-    def path(self, name: str, prefix: str = "") -> Path:
-        """Return the file in which the server keeps an object."""
-        return self.folder / BUCKET / prefix / name
-
     def start(self) -> None:
         """Start the server and wait until it answers."""
         command = [sys.executable, "-m", "nanio", "serve", "--data-dir", str(self.folder)]
@@ -86,6 +89,32 @@ class S3Server:
         """Let the server accept connections and never answer."""
         assert self.process is not None
         self.process.send_signal(signal.SIGSTOP)
+
+
+class Place:
+    """A store of a test's own under a folder: on the disk, or in a folder of its own of a server's bucket."""
+
+    def __init__(self, folder: Path, server: S3Server | None = None) -> None:
+        self.prefix = new_id().hex
+        self.settings: dict[str, Any] = {"evidence_dir": folder} | (
+            server.settings(self.prefix) if server else {}
+        )
+        self.is_bucket = server is not None
+        self._incoming = folder / "incoming"
+        self._objects = server.folder / BUCKET / self.prefix if server else folder
+
+    def store(self) -> FileStore:
+        """Return a store over the place, as another process would open it."""
+        return file_store(Settings(**self.settings))
+
+    def path(self, name: str) -> Path:
+        """Return the file that holds an object's bytes."""
+        return self._objects / name
+
+    def files(self) -> list[Path]:
+        """Return every file there is, finished or not."""
+        found = {path for folder in (self._objects, self._incoming) for path in folder.rglob("*")}
+        return sorted(path for path in found if path.is_file())
 
 
 def _free_port() -> int:

@@ -11,6 +11,9 @@ from app.core.config import SettingMissing, Settings
 # attempt begins only where the first failed sooner, so nobody waits for a dead bucket much longer than this.
 SILENCE_SECONDS = 10
 
+# How long a whole answer may take: a slow client reads a large file at its own pace.
+_WHOLE_ANSWER = timedelta(days=1)
+
 
 def bucket_of(settings: Settings) -> S3Store | None:
     """Return the bucket that the settings name, None where evidence lies on the local disk; nothing is asked yet.
@@ -21,24 +24,25 @@ def bucket_of(settings: Settings) -> S3Store | None:
     if place is None:
         return None
     secret = settings.s3_secret_access_key
+    given = {
+        "prefix": place.prefix,
+        "endpoint": settings.s3_endpoint,
+        "access_key_id": settings.s3_access_key_id,
+        "secret_access_key": secret.get_secret_value() if secret else "",
+    }
     try:
         return S3Store(
             place.bucket,
-            prefix=place.prefix or None,
-            endpoint=settings.s3_endpoint or None,
             region=settings.s3_region,
-            access_key_id=settings.s3_access_key_id or None,
-            secret_access_key=secret.get_secret_value() if secret else None,
             checksum_algorithm="SHA256",  # the store refuses what was changed on the way, and keeps the sum
             client_options={
                 "allow_http": settings.s3_endpoint.startswith("http://"),
                 "connect_timeout": timedelta(seconds=5),
                 "read_timeout": timedelta(seconds=SILENCE_SECONDS),
-                "timeout": timedelta(
-                    days=1
-                ),  # of a whole answer: a slow client may take its time with a large file
+                "timeout": _WHOLE_ANSWER,
             },
             retry_config={"max_retries": 2, "retry_timeout": timedelta(seconds=SILENCE_SECONDS)},
+            **{name: value for name, value in given.items() if value},  # type: ignore[arg-type]
         )
     except BaseError as error:
         raise SettingMissing("EVIDENCE_STORE, S3_ENDPOINT and S3_REGION name no bucket") from error

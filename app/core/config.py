@@ -16,6 +16,7 @@ MIN_SECRET_BYTES = 32
 
 # A folder of the bucket has plain names: no empty one, none that begins with a dot.
 _BUCKET = re.compile(r"s3://([a-z0-9][\w.-]*)((?:/[\w=-][\w.=-]*)*)/?", re.ASCII | re.IGNORECASE)
+_ENDPOINT = re.compile(r"https?://[\w.:\[\]-]*\w\]?/?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +137,8 @@ class Settings(BaseSettings):
         place = _BUCKET.fullmatch(self.evidence_store)
         if place is None:
             raise SettingMissing("EVIDENCE_STORE must be empty or s3://bucket/folder")
-        if self.s3_endpoint and not self.s3_endpoint.startswith(("http://", "https://")):
-            raise SettingMissing("S3_ENDPOINT must begin with https:// or http://")
+        if self.s3_endpoint and not _ENDPOINT.fullmatch(self.s3_endpoint):
+            raise SettingMissing("S3_ENDPOINT must be https://host:port")
         if bool(self.s3_access_key_id) != (self.s3_secret_access_key is not None):
             raise SettingMissing("S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY: one of the two is missing")
         return Bucket(place[1], place[2].strip("/"))
