@@ -53,13 +53,6 @@ class S3Server:
             "s3_secret_access_key": SecretStr(self.secret),
         }
 
-    def variables(self, prefix: str = "") -> dict[str, str]:
-        """Return the same settings as variables of an environment."""
-        return {
-            name.upper(): value.get_secret_value() if isinstance(value, SecretStr) else value
-            for name, value in self.settings(prefix).items()
-        }
-
     def start(self) -> None:
         """Start the server and wait until it answers."""
         command = [sys.executable, "-m", "nanio", "serve", "--data-dir", str(self.folder)]
@@ -102,6 +95,13 @@ class Place:
         self.is_bucket = server is not None
         self._incoming = folder / "incoming"
         self._objects = server.folder / BUCKET / self.prefix if server else folder
+
+    def variables(self) -> dict[str, str]:
+        """Return the settings as variables of an environment."""
+        return {
+            name.upper(): value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+            for name, value in self.settings.items()
+        }
 
     def store(self) -> FileStore:
         """Return a store over the place, as another process would open it."""

@@ -46,7 +46,7 @@ screen = Console(stderr=True, highlight=False)
 
 
 class Kind(StrEnum):
-    """What can be wrong: bytes are not there, not those they were, nobody's, or of an upload that nobody goes on with."""
+    """What can be wrong: bytes are not there, not those they were, nobody's, or of an upload that was cut off."""
 
     MISSING = "missing"
     DAMAGED = "damaged"
@@ -148,7 +148,7 @@ class Verification:
             select(Document.id).where(Document.sha256 == sha256).order_by(Document.id).limit(_NAMED_DOCUMENTS)
         )
         async with self.database.session() as session:
-            return [str(id) for id in await session.scalars(query)]
+            return [str(document_id) for document_id in await session.scalars(query)]
 
     async def _of_uploads(self) -> AsyncIterator[Finding]:
         """Compare the sizes of an open upload's pieces: which name each has is the business of who receives them."""
@@ -157,16 +157,16 @@ class Verification:
         )
         async with self.database.session() as session:
             ids = list(await session.scalars(is_open))
-        for id in ids:
-            needed = await self._piece_sizes(id)
-            folder = f"{PIECES}/{id}"
+        for upload_id in ids:
+            needed = await self._piece_sizes(upload_id)
+            folder = f"{PIECES}/{upload_id}"
             there = (
                 Counter([found.size_bytes async for found in self.store.listed(folder)])
                 if needed
                 else Counter()
             )
             lost = sum((needed - there).values())
-            if lost and await self._is_open(id):
+            if lost and await self._is_open(upload_id):
                 yield Finding(Kind.MISSING, folder, f"{lost} of {needed.total()} pieces", [])
 
     async def _piece_sizes(self, upload_id: UUID) -> Counter[int]:
@@ -194,7 +194,7 @@ class Verification:
 
     async def _orphans(self, batch: list[Stored]) -> list[Finding]:
         content = {found.name: sha256 for found in batch if (sha256 := sha256_of(found.name))}
-        uploads = {found.name: id for found in batch if (id := _upload_of(found.name))}
+        uploads = {found.name: upload for found in batch if (upload := _upload_of(found.name))}
         kept = select(StoredFile.sha256).where(
             StoredFile.sha256.in_(content.values()), StoredFile.purged_at.is_(None)
         )
@@ -254,7 +254,7 @@ async def _verify(url: str, settings: Settings, *, as_json: bool) -> int:
             verification.tell = lambda size: progress.advance(task, size)
             async for finding in verification.findings():
                 count += 1
-                _print(json.dumps(asdict(finding), ensure_ascii=False) if as_json else _line(finding))
+                _print(json.dumps(asdict(finding)) if as_json else _line(finding))
     finally:
         await database.close()
     if as_json:
