@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from datetime import datetime
 
 import uvicorn
+from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
 from pydantic import ValidationError
 from rich.console import Console
 from sqlalchemy import text
@@ -19,9 +20,13 @@ from app.core import log
 from app.core.config import SettingMissing, Settings
 from app.core.db import Database
 from app.core.embedded import EmbeddedPostgres, EmbeddedPostgresError
+from app.core.files import StoreUnavailable, file_store
 from app.core.migrate import upgrade
 from app.main import create_app, utc_now
 from app.units.actions import load_units
+
+# A store that is well answers at once.
+STORE_SECONDS = 15
 
 screen = Console(stderr=True, highlight=False)
 
@@ -73,8 +78,34 @@ def run() -> int:
     return 0
 
 
+async def require_store(settings: Settings) -> None:
+    """Write a few bytes where evidence files will lie.
+
+    Raises: SettingMissing naming what to look at, within seconds.
+    """
+    try:
+        async with asyncio.timeout(STORE_SECONDS):
+            await file_store(settings).prove()
+    except TimeoutError as error:
+        raise SettingMissing("EVIDENCE_STORE: the bucket does not answer, look at S3_ENDPOINT") from error
+    except StoreUnavailable as error:
+        raise SettingMissing(_store_refusal(error.__cause__, settings)) from error
+
+
+def _store_refusal(error: BaseException | None, settings: Settings) -> str:
+    """Say what is wrong without the store's own words: those are in the log."""
+    if isinstance(error, OSError) and error.strerror:  # of the local disk
+        return f"EVIDENCE_DIR: {settings.evidence_path} cannot be written ({error.strerror})"
+    if isinstance(error, FileNotFoundError):
+        return "EVIDENCE_STORE: there is no such bucket"
+    if isinstance(error, PermissionDeniedError | UnauthenticatedError):
+        return "EVIDENCE_STORE: S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY do not open the bucket for writing"
+    return "EVIDENCE_STORE: the bucket cannot be written, look at S3_ENDPOINT and S3_REGION"
+
+
 def serve(settings: Settings, stack: ExitStack) -> None:
     """Bring the database up to date and answer HTTP until a signal; the stack ends what was started."""
+    asyncio.run(require_store(settings))
     if settings.is_embedded:
         screen.print("Starting the embedded PostgreSQL …")
         server = stack.enter_context(EmbeddedPostgres(settings.var_dir.absolute() / "postgres"))

@@ -24,6 +24,7 @@ from app.core.migrate import upgrade
 from app.main import create_app
 from app.units.actions import load_units
 from tests.client import CheckedClient
+from tests.s3 import Place, S3Server
 
 # A failing test shows the traceback, not every local variable of every frame.
 structlog.configure(
@@ -174,6 +175,33 @@ async def as_user(app: FastAPI, clock: Clock) -> AsyncIterator[LogIn]:
     yield log_in
     for one in opened:
         await one.aclose()
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """Run an S3 server with a bucket, for every test that lets it live."""
+    with S3Server(tmp_path_factory.mktemp("s3")) as running:
+        yield running
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[S3Server]:
+    """Run an S3 server of the test's own, to be ended in the middle."""
+    with S3Server(tmp_path / "s3") as running:
+        yield running
+
+
+@pytest.fixture
+def own_place(own_server: S3Server, tmp_path: Path) -> Place:
+    """Give a place in the bucket of that server."""
+    return Place(tmp_path / "evidence", own_server)
+
+
+@pytest.fixture(params=["disk", "bucket"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """Give a place of evidence of the test's own, of either kind."""
+    server = request.getfixturevalue("s3_server") if request.param == "bucket" else None
+    return Place(tmp_path / "evidence", server)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Settings: every environment variable the service reads, in one place."""
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +13,10 @@ from sqlalchemy.exc import ArgumentError
 
 DEMO_SECRET = "demo-secret-of-the-embedded-default-only"  # noqa: S105  never accepted outside the embedded default
 MIN_SECRET_BYTES = 32
+
+# A folder of the bucket has plain names: no empty one, none that begins with a dot.
+_BUCKET = re.compile(r"s3://([a-z0-9][\w.-]*)((?:/[\w=-][\w.=-]*)*)/?", re.ASCII | re.IGNORECASE)
+_ENDPOINT = re.compile(r"https?://[\w.:\[\]-]*\w\]?/?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +134,14 @@ class Settings(BaseSettings):
         """
         if not self.evidence_store:
             return None
-        scheme, _, place = self.evidence_store.partition("://")
-        bucket, _, prefix = place.strip("/").partition("/")
-        if scheme != "s3" or not bucket:
+        place = _BUCKET.fullmatch(self.evidence_store)
+        if place is None:
             raise SettingMissing("EVIDENCE_STORE must be empty or s3://bucket/folder")
-        return Bucket(bucket, prefix)
+        if self.s3_endpoint and not _ENDPOINT.fullmatch(self.s3_endpoint):
+            raise SettingMissing("S3_ENDPOINT must be https://host:port")
+        if bool(self.s3_access_key_id) != (self.s3_secret_access_key is not None):
+            raise SettingMissing("S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY: one of the two is missing")
+        return Bucket(place[1], place[2].strip("/"))
 
     def refuse_nameless_mail(self) -> None:
         """Refuse to send e-mails that come from nobody.

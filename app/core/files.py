@@ -3,11 +3,13 @@
 import asyncio
 import hashlib
 import os
+import re
+import stat
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
@@ -17,6 +19,7 @@ import structlog
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, S3Store
 
+from app.core.buckets import bucket_of
 from app.core.config import Settings
 from app.core.db import new_id
 from app.core.problems import Problem
@@ -27,8 +30,16 @@ log = structlog.get_logger("files")
 BLOCK_BYTES = 512 * 1024
 WAITING_BLOCKS = 4
 
-# Folders of the store beside the content, whose names are two hexadecimal digits.
+# An object larger than a part goes into a bucket in parts, so many at a time: they are held in memory.
+PART_BYTES = 5 * 1024**2
+PARTS_AT_ONCE = 2
+
+# Folders of the store beside the content: files that are being received, always of the local disk, and objects that
+# wait until they are put together.
 INCOMING = "incoming"
+PIECES = "pieces"
+_OURS = re.compile(rf"[0-9a-f]{{2}}|{PIECES}")
+_CONTENT = re.compile(r"([0-9a-f]{2})/([0-9a-f]{2})/(\1\2[0-9a-f]{60})")
 
 
 class StoreUnavailable(Problem):
@@ -53,6 +64,12 @@ def content_name(sha256: str) -> str:
     return f"{sha256[:2]}/{sha256[2:4]}/{sha256}"
 
 
+def sha256_of(name: str) -> str | None:
+    """Return the hash that the bytes of a name must have, None where it is no name of content."""
+    found = _CONTENT.fullmatch(name)
+    return found and found[3]
+
+
 class FileStore:
     """Bytes by name, read alike wherever they lie; a name is written once and never changed.
 
@@ -64,6 +81,7 @@ class FileStore:
         self._root, self._bucket = root, bucket
         self.incoming = root / INCOMING
         self._synced: set[Path] = set()
+        self._open: set[str] = set()  # what this process is receiving
 
     @property
     def _objects(self) -> LocalStore | S3Store:
@@ -75,21 +93,26 @@ class FileStore:
         with _explained():
             await asyncio.to_thread(self.incoming.mkdir, mode=0o700, parents=True, exist_ok=True)
         upload = Upload(self, self.incoming / f"{new_id().hex}.part")
+        self._open.add(upload.part.name)
         try:
             yield upload
         finally:
+            self._open.discard(upload.part.name)
             await upload.discard()
 
     async def take(self, part: Path, name: str) -> None:
         """Make a finished local file visible under a name, durably; the file may be gone afterwards.
 
-        Identical bytes replace each other: one copy stays, and a damaged one is healed.
+        Identical bytes replace each other: one copy stays. On the disk that heals a damaged one; into a bucket, bytes
+        of which a copy of the right size is there are not sent again.
         """
         with _explained():
             if self._bucket is None:
                 await asyncio.to_thread(self._move, part, name)
-            else:
-                await obstore.put_async(self._bucket, name, part)
+            elif not await self._is_there(part, name):
+                await obstore.put_async(
+                    self._bucket, name, part, chunk_size=PART_BYTES, max_concurrency=PARTS_AT_ONCE
+                )
 
     async def size_of(self, name: str) -> int | None:
         """Return the size in bytes of what lies under a name, None if nothing does."""
@@ -100,7 +123,10 @@ class FileStore:
                 return None
 
     async def read(self, name: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
-        """Return the bytes from `start` up to `end` (excluded) in blocks; missing ones are known before the first."""
+        """Return the bytes from `start` up to `end` (excluded) in blocks; missing ones are known before the first.
+
+        start < end ≤ size: stores differ in what they say to anything else.
+        """
         with _explained():
             options = {} if end is None and not start else {"range": _range(start, end)}
             found = await obstore.get_async(self._objects, name, options=options)  # type: ignore[arg-type]
@@ -121,12 +147,13 @@ class FileStore:
             yield copy.part
 
     async def listed(self, prefix: str = "") -> AsyncIterator[Stored]:
-        """Return everything that lies in the store (under a folder), unfinished uploads left out."""
+        """Return everything that lies in the store's own folders (in one of them), unfinished uploads left out."""
         with _explained():
-            async for batch in obstore.list(self._objects, prefix or None):
-                for found in batch:
-                    if not found["path"].startswith(f"{INCOMING}/"):
-                        yield Stored(found["path"], found["size"], found["last_modified"])
+            for folder in [prefix] if prefix else await asyncio.to_thread(self._folders):
+                async for batch in obstore.list(self._objects, folder or None):
+                    for found in batch:
+                        if _OURS.fullmatch(found["path"].partition("/")[0]):
+                            yield Stored(found["path"], found["size"], found["last_modified"])
 
     async def remove(self, *names: str) -> None:
         """Take names out of the store; those that are not there are no fault."""
@@ -137,6 +164,18 @@ class FileStore:
                 except FileNotFoundError:
                     continue
 
+    async def leftovers(self, before: datetime) -> list[Stored]:
+        """Return the unfinished uploads written last before an instant that this process is not receiving."""
+        with _explained():
+            return await asyncio.to_thread(lambda: list(self._leftovers(before)))
+
+    async def drop_leftovers(self, before: datetime) -> None:
+        """Remove the unfinished uploads that nobody goes on with: what a process left that was killed."""
+        with _explained():
+            for found in await self.leftovers(before):
+                await asyncio.to_thread((self._root / found.name).unlink, missing_ok=True)
+                log.warning("leftover_removed", name=found.name, size_bytes=found.size_bytes)
+
     async def prove(self) -> None:
         """Write a few bytes: permissions alone do not tell, the disk may be full."""
         with _explained():
@@ -144,6 +183,30 @@ class FileStore:
             await asyncio.to_thread(_write_and_forget, self.incoming / f"{new_id().hex}.part")
             if self._bucket is not None:
                 await obstore.put_async(self._bucket, f"{INCOMING}/ready", b"ready")
+
+    async def _is_there(self, part: Path, name: str) -> bool:
+        """Answer whether a bucket holds content of this name already; another name does not tell what lies there."""
+        if sha256_of(name) is None:
+            return False
+        return await self.size_of(name) == (await asyncio.to_thread(part.stat)).st_size
+
+    def _folders(self) -> list[str]:
+        """Return where to list: a disk has folders of others beside ours (`lost+found`), which may be unreadable."""
+        if self._bucket is not None:
+            return [""]
+        if not self._root.exists():
+            return []
+        return sorted(folder.name for folder in self._root.iterdir() if _OURS.fullmatch(folder.name))
+
+    def _leftovers(self, before: datetime) -> Iterator[Stored]:
+        for part in self.incoming.glob("*.part"):
+            try:
+                found = part.lstat()
+            except FileNotFoundError:  # received meanwhile
+                continue
+            written_at = datetime.fromtimestamp(found.st_mtime, UTC)
+            if part.name not in self._open and stat.S_ISREG(found.st_mode) and written_at < before:
+                yield Stored(f"{INCOMING}/{part.name}", found.st_size, written_at)
 
     def _move(self, part: Path, name: str) -> None:
         place = self._root / name
@@ -159,26 +222,11 @@ class FileStore:
 
 
 def file_store(settings: Settings) -> FileStore:
-    """Return the store that the settings name."""
-    place = settings.evidence_bucket
-    if place is None:
-        return FileStore(settings.evidence_path)
-    key = settings.s3_secret_access_key
-    bucket = S3Store(
-        place.bucket,
-        prefix=place.prefix or None,
-        endpoint=settings.s3_endpoint or None,
-        region=settings.s3_region,
-        access_key_id=settings.s3_access_key_id or None,
-        secret_access_key=key.get_secret_value() if key else None,
-        client_options={
-            "allow_http": settings.s3_endpoint.startswith("http://"),
-            "connect_timeout": "5s",
-            "timeout": "120s",
-        },
-        retry_config={"max_retries": 2, "retry_timeout": timedelta(seconds=10)},
-    )
-    return FileStore(settings.evidence_path, bucket)
+    """Return the store that the settings name.
+
+    Raises: SettingMissing.
+    """
+    return FileStore(settings.evidence_path, bucket_of(settings))
 
 
 def _range(start: int, end: int | None) -> tuple[int, int] | dict[str, int]:

@@ -1,7 +1,7 @@
 """What is done with evidence behind the requests."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from app.core.config import Settings
 from app.core.db import Database
@@ -20,4 +20,8 @@ class Worker:
     @property
     def steps(self) -> list[Step]:
         """Return the steps of a round."""
-        return []
+        return [self._drop_leftovers]
+
+    async def _drop_leftovers(self) -> None:
+        """Remove what a killed process left of its uploads; a day is more than any upload takes."""
+        await self._files.drop_leftovers(self._clock() - timedelta(days=1))

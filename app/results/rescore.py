@@ -10,8 +10,6 @@ import asyncio
 import gzip
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
 from hashlib import sha256
 from uuid import UUID
 
@@ -23,9 +21,10 @@ from sqlalchemy.orm import undefer
 from app.catalogue.files import content_sha256
 from app.catalogue.models import IndexSetRow, PolicyRow
 from app.catalogue.queries import policy_file, set_file
+from app.core.commands import database_url
 from app.core.config import SettingMissing, Settings
 from app.core.db import Database
-from app.core.embedded import EmbeddedPostgres, EmbeddedPostgresBusy, EmbeddedPostgresError
+from app.core.embedded import EmbeddedPostgresError
 from app.results import publication, queries
 from app.results.models import Result, ResultLine
 from app.results.snapshot import Line, retake
@@ -121,26 +120,6 @@ async def _of_publication(session: AsyncSession, result: Result, lines: list[Lin
         "publication: the ETag is not reproduced": result.ranking_etag == ready.etag,
     }
     return [text for text, holds in checks.items() if not holds]
-
-
-@contextmanager
-def database_url(settings: Settings) -> Iterator[str]:
-    """Yield the address of the configured database; starts the embedded one if nobody runs it.
-
-    Raises: SettingMissing, EmbeddedPostgresError.
-    """
-    folder = settings.var_dir.absolute() / "postgres"
-    if not settings.is_embedded:
-        yield settings.sqlalchemy_url
-        return
-    if not folder.exists():
-        raise SettingMissing(f"there is no embedded database in {folder}: set DATABASE_URL or VAR_DIR")
-    with ExitStack() as stack:
-        server = EmbeddedPostgres(folder)
-        # Busy: a running service holds it, and lets us in through its socket.
-        with suppress(EmbeddedPostgresBusy):
-            stack.enter_context(server)
-        yield server.url
 
 
 async def _differences_in(url: str, result_id: UUID) -> list[str]:

@@ -1,9 +1,12 @@
 """Settings: demo secrets never leave the embedded default, and what is missing is named."""
 
+from pathlib import Path
+
 import pytest
 from pydantic import SecretStr
 
-from app.core.config import DEMO_SECRET, SettingMissing, Settings
+from app.core.config import DEMO_SECRET, Bucket, SettingMissing, Settings
+from app.core.files import file_store
 
 SERVER = "postgresql://dti:secret-word@db.example/dti"
 GOOD = "0123456789abcdef0123456789abcdef"
@@ -11,7 +14,8 @@ GOOD = "0123456789abcdef0123456789abcdef"
 
 def settings(monkeypatch: pytest.MonkeyPatch, **variables: str) -> Settings:
     """Read settings from exactly these variables."""
-    for name in ("DATABASE_URL", "SECRET_KEY", "APP_ENV", "IS_DEMO"):
+    evidence = ("EVIDENCE_STORE", "EVIDENCE_DIR", "S3_ENDPOINT", "S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY")
+    for name in ("DATABASE_URL", "SECRET_KEY", "APP_ENV", "IS_DEMO", "VAR_DIR", *evidence):
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
@@ -69,3 +73,62 @@ def test_no_variable_can_claim_to_be_the_demo(monkeypatch: pytest.MonkeyPatch) -
 )
 def test_the_address_of_the_database_is_taken_in_its_common_forms(given: str, used: str) -> None:
     assert Settings(database_url=SecretStr(given)).sqlalchemy_url == used
+
+
+# --- where evidence lies ------------------------------------------------------------------------------------
+
+
+def test_without_a_word_evidence_lies_in_a_folder_beside_the_database(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for variables, folder in [
+        ({}, "var/evidence"),
+        ({"VAR_DIR": "/data"}, "/data/evidence"),
+        ({"VAR_DIR": "/data", "EVIDENCE_DIR": "/mnt/files"}, "/mnt/files"),
+        ({"EVIDENCE_STORE": ""}, "var/evidence"),
+    ]:
+        read = settings(monkeypatch, **variables)
+        assert read.evidence_bucket is None
+        assert read.evidence_path == Path(folder)
+
+
+def test_one_line_puts_evidence_into_a_bucket(monkeypatch: pytest.MonkeyPatch) -> None:
+    for given, used in [
+        ("s3://evidence", Bucket("evidence", "")),
+        ("s3://evidence/", Bucket("evidence", "")),
+        ("s3://dti.camau-2/evidence/2023", Bucket("dti.camau-2", "evidence/2023")),
+        ("s3://evidence/a_b=c.d/", Bucket("evidence", "a_b=c.d")),
+    ]:
+        assert settings(monkeypatch, EVIDENCE_STORE=given).evidence_bucket == used
+        monkeypatch.delenv("EVIDENCE_STORE")
+
+
+@pytest.mark.parametrize("endpoint", ["", "https://s3.example", "http://10.0.0.7:9000/", "http://[::1]:9000"])
+def test_a_bucket_is_taken_at_every_form_of_address(monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
+    file_store(settings(monkeypatch, EVIDENCE_STORE="s3://evidence", S3_ENDPOINT=endpoint))
+
+
+@pytest.mark.parametrize(
+    ("variables", "missing"),
+    [
+        ({"EVIDENCE_STORE": "evidence"}, "EVIDENCE_STORE must be"),
+        ({"EVIDENCE_STORE": "/var/evidence"}, "EVIDENCE_STORE must be"),
+        ({"EVIDENCE_STORE": "s3://"}, "EVIDENCE_STORE must be"),
+        ({"EVIDENCE_STORE": "s3:///folder"}, "EVIDENCE_STORE must be"),
+        ({"EVIDENCE_STORE": "https://s3.example/bucket"}, "EVIDENCE_STORE must be"),
+        ({"EVIDENCE_STORE": "s3://bucket/../other"}, "EVIDENCE_STORE must be"),
+        ({"EVIDENCE_STORE": "s3://bucket//folder"}, "EVIDENCE_STORE must be"),
+        ({"EVIDENCE_STORE": "s3://bucket/tài-liệu"}, "EVIDENCE_STORE must be"),
+        ({"EVIDENCE_STORE": "s3://key:secret-word@bucket"}, "EVIDENCE_STORE must be"),
+        ({"EVIDENCE_STORE": "s3://bucket", "S3_ENDPOINT": "s3.example:9000"}, "S3_ENDPOINT must be"),
+        ({"EVIDENCE_STORE": "s3://bucket", "S3_ENDPOINT": "https://u:secret-word@s3.example"}, "S3_ENDPOINT"),
+        ({"EVIDENCE_STORE": "s3://bucket", "S3_ACCESS_KEY_ID": "key"}, "S3_SECRET_ACCESS_KEY"),
+        ({"EVIDENCE_STORE": "s3://bucket", "S3_SECRET_ACCESS_KEY": "secret-word"}, "S3_ACCESS_KEY_ID"),
+    ],
+)
+def test_a_bucket_that_cannot_be_meant_is_named(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], missing: str
+) -> None:
+    with pytest.raises(SettingMissing, match=missing) as refused:
+        file_store(settings(monkeypatch, **variables))
+    assert "secret-word" not in str(refused.value)

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.commands import database_url
 from app.core.config import SettingMissing, Settings
 from app.core.db import Database, new_id
 from app.core.embedded import EmbeddedPostgres
@@ -143,7 +144,7 @@ async def test_the_command_reads_the_configured_database(
 
 def test_without_a_database_the_command_makes_none(settings: Settings) -> None:
     plain = Settings(var_dir=settings.var_dir)
-    with pytest.raises(SettingMissing), rescore.database_url(plain):
+    with pytest.raises(SettingMissing), database_url(plain):
         pass
     assert list(settings.var_dir.iterdir()) == []
 
