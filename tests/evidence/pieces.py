@@ -81,16 +81,29 @@ class Tus:
         return int(answer.headers["upload-offset"])
 
 
+class Served:
+    """An application on a socket."""
+
+    def __init__(self, server: uvicorn.Server, port: int) -> None:
+        self._server, self.url = server, f"http://127.0.0.1:{port}"
+
+    async def at_rest(self) -> None:
+        """Return when every request has been dealt with, also those of clients that are gone."""
+        while self._server.server_state.tasks:  # noqa: ASYNC110  it tells nobody
+            await asyncio.sleep(0.01)
+
+
 @asynccontextmanager
-async def on_a_socket(app: FastAPI) -> AsyncIterator[str]:
-    """Serve an application as the service does and give its address."""
-    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_keep_alive=75)
-    server = uvicorn.Server(config)
+async def on_a_socket(app: FastAPI) -> AsyncIterator[Served]:
+    """Serve an application as the service does."""
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_config=None, access_log=False, ws="none", timeout_keep_alive=75)
+    )
     with socket.create_server(("127.0.0.1", 0)) as listener:
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         while not server.started:  # noqa: ASYNC110  it tells nobody
             await asyncio.sleep(0.01)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        yield Served(server, listener.getsockname()[1])
         server.should_exit = True
         await serving
 
