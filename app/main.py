@@ -17,11 +17,12 @@ from app.core import handlers, health
 from app.core.config import Settings
 from app.core.db import Database
 from app.core.files import file_store
-from app.core.middleware import RequestContext
+from app.core.middleware import RequestContext, UnreadBodies
 from app.core.openapi import describe
 from app.core.work import working
 from app.councils import routes as councils
 from app.evidence import routes as evidence
+from app.evidence import upload_routes
 from app.evidence.worker import Worker as Evidence
 from app.figures import routes as figures
 from app.lgsp import routes as lgsp
@@ -90,6 +91,7 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
         version_routes.routes,
         periods.routes,
         periods.calendar_routes,
+        upload_routes.routes,
         evidence.routes,
         figures.routes,
         councils.routes,
@@ -115,5 +117,6 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
         app.include_router(routes)
     describe(app)
     app.add_middleware(RequestContext, on_crash=handlers.on_crash)
+    app.add_middleware(UnreadBodies)
     app.add_middleware(PublishedRankings, cache=rankings)  # added last: it stands in front of everything
     return app

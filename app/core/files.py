@@ -7,7 +7,7 @@ import re
 import stat
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Future
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -308,7 +308,7 @@ class Upload:
         self._is_discarded = True
         self._blocks.put(None)
         # A callback, not a line after the wait: the wait can be cancelled, the callback cannot.
-        self._written.add_done_callback(lambda _: self.part.unlink(missing_ok=True))
+        self._written.add_done_callback(lambda _: _forget(self.part))
         await asyncio.wait([asyncio.wrap_future(self._written)])
 
     async def _hand_over(self) -> None:
@@ -353,6 +353,11 @@ def _write_and_forget(place: Path) -> None:
         place.write_bytes(b"ready")
     finally:
         place.unlink(missing_ok=True)
+
+
+def _forget(part: Path) -> None:
+    with suppress(OSError):  # with the whole folder gone, so is the file
+        part.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,7 +1,9 @@
 """Pure ASGI layers around the whole application: request ids, refused bytes, security headers, access log."""
 
+import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import structlog
 from starlette.requests import Request
@@ -25,6 +27,58 @@ _CSP_DOCS = (
     b"default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
     b"img-src 'self' data:; worker-src blob:; frame-ancestors 'none'",
 )
+
+
+# A body of this size has come before anybody could refuse it.
+SMALL_BODY_BYTES = 64 * 1024
+LINGER_SECONDS = 2
+
+
+class UnreadBodies:
+    """End the connection where an answer leaves before the whole body has come: the rest is not listened to.
+
+    For a moment the rest is thrown away first: a connection closed at once is reset, and many clients, still sending,
+    would never see the answer (RFC 9112 section 9.6).
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        is_missing = _has_large_body(scope)
+
+        async def receive_watched() -> Message:
+            nonlocal is_missing
+            message = await receive()
+            is_missing = message.get("more_body", False)
+            return message
+
+        async def send_and_close(message: Message) -> None:
+            if is_missing and message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (b"connection", b"close")]
+            elif is_missing and not message.get("more_body", False):
+                await send({**message, "more_body": True})
+                await _throw_away(receive)
+                message = {"type": "http.response.body"}
+            await send(message)
+
+        await self.app(scope, receive_watched, send_and_close)
+
+
+def _has_large_body(scope: Scope) -> bool:
+    headers = dict(scope["headers"])
+    length = headers.get(b"content-length", b"0")
+    return b"transfer-encoding" in headers or not length.isdigit() or int(length) > SMALL_BODY_BYTES
+
+
+async def _throw_away(receive: Receive) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LINGER_SECONDS):
+            while (await receive()).get("more_body", False):
+                pass
 
 
 class RequestContext:

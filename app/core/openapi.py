@@ -20,7 +20,7 @@ from app.core.problems import (
     all_problems,
 )
 
-_METHODS = ("get", "put", "post", "patch", "delete")
+_METHODS = ("get", "put", "post", "patch", "delete", "head", "options")
 _ETAG = {
     "description": "version of the resource; send it back as If-Match with a change",
     "schema": {"type": "string"},

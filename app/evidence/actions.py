@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -45,18 +45,25 @@ class QuotaExceeded(Problem):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How many bytes one file and all files of a unit in a period may have."""
+    """How many bytes one file and all files of a unit in a period may have; how long an upload may be continued."""
 
     file_bytes: int
     unit_bytes: int
+    resumable_for: timedelta
 
 
 async def expect(
-    session: AsyncSession, new: NewDocumentIn, *, by: Principal, limits: Limits, now: datetime
+    session: AsyncSession,
+    new: NewDocumentIn,
+    *,
+    by: Principal,
+    limits: Limits,
+    now: datetime,
+    told_in: str = "query",
 ) -> str:
     """Check everything that can be refused before a byte is read; return the type that the file's name promises.
 
-    The name is tidied in place.
+    The name is tidied in place. `told_in` is where the request says what is said of the document.
 
     Raises: PeriodNotFound, UnitNotFound (404), DocumentNotFound (404) for `replaces_id`, PeriodNotOpen (409),
     QuotaExceeded (409), InvalidRequest (422), FileTypeNotAllowed (415).
@@ -65,15 +72,15 @@ async def expect(
     if not by.may(Permission.EVIDENCE_UPLOAD, new.unit_id):
         raise UnitNotFound()
     new.file_name = tidy(new.file_name)
-    dates = date_faults("query", new.issued_on, new.valid_from, new.valid_until, now)
-    if faults := file_name_faults(new.file_name) + dates:
+    dates = date_faults(told_in, new.issued_on, new.valid_from, new.valid_until, now)
+    if faults := file_name_faults(new.file_name, told_in) + dates:
         raise InvalidRequest(faults=faults)
     media_type = declared_type(new.file_name)
     if new.replaces_id is not None:
         known = await queries.document_ids_of(session, new.period_id, new.unit_id, [new.replaces_id])
         if not known:
             raise queries.DocumentNotFound()
-    await _require_room(session, new, 0, limits)
+    await require_room(session, new, 0, limits)
     return media_type
 
 
@@ -85,17 +92,18 @@ async def receive(
     Raises: FileTooLarge (413) as soon as that is known, FileEmpty (422), StoreUnavailable (503).
     """
     if announced_bytes > max_bytes:
-        raise _too_large(max_bytes)
+        raise too_large(max_bytes)
     async for chunk in chunks:
         await upload.write(chunk)
         if upload.size_bytes > max_bytes:
-            raise _too_large(max_bytes)
+            raise too_large(max_bytes)
     if not upload.size_bytes:
         raise FileEmpty()
     await upload.finish()
 
 
-def _too_large(max_bytes: int) -> FileTooLarge:
+def too_large(max_bytes: int) -> FileTooLarge:
+    """Return the refusal of a file that has, or would have, more bytes."""
     return FileTooLarge(f"Tối đa {max_bytes} byte.", f"At most {max_bytes} bytes.", max_bytes=max_bytes)
 
 
@@ -141,7 +149,7 @@ async def keep(
     Raises: QuotaExceeded (409).
     """
     stored = await session.get_one(StoredFile, sha256)
-    await _require_room(session, new, stored.size_bytes, limits)
+    await require_room(session, new, stored.size_bytes, limits, reserved_by=id)
     document = Document(
         id=id,
         **new.model_dump(),
@@ -175,12 +183,25 @@ def _revision(
     )
 
 
-async def _require_room(session: AsyncSession, new: NewDocumentIn, more_bytes: int, limits: Limits) -> None:
-    """Refuse what would be too much; with bytes to come, whoever else uploads for the unit waits."""
+async def require_room(
+    session: AsyncSession,
+    new: NewDocumentIn,
+    more_bytes: int,
+    limits: Limits,
+    *,
+    reserved_by: UUID | None = None,
+) -> None:
+    """Refuse what would be too much; with bytes to come, whoever else uploads for the unit waits.
+
+    Resumable uploads that have not ended count with their whole length, but for the one in `reserved_by`.
+
+    Raises: QuotaExceeded (409).
+    """
     if more_bytes:
         mine = func.hashtextextended(f"{new.period_id}:{new.unit_id}", 1)
         await session.execute(select(func.pg_advisory_xact_lock(mine)))
     used = await queries.bytes_of(session, new.period_id, new.unit_id)
+    used += await queries.reserved_bytes(session, new.period_id, new.unit_id, but=reserved_by)
     if used + max(more_bytes, 1) > limits.unit_bytes:
         vi = f"Đã dùng {used} byte, tối đa {limits.unit_bytes} byte."
         en = f"{used} bytes are used, at most {limits.unit_bytes} bytes."

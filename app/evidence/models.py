@@ -148,13 +148,18 @@ class ResumableUpload(Row):
 
 
 class UploadPiece(Base):
-    """Bytes of a resumable upload from `offset_bytes` on, durable in the store before the row is written."""
+    """Bytes of a resumable upload from `offset_bytes` on, durable in the store before the row is written.
+
+    They lie under a name of their own, `pieces/<upload id>/<some id>`: two requests can bring a piece from one offset
+    on, and the one that loses must not write over what the other was told is kept.
+    """
 
     __tablename__ = "upload_piece"
 
     upload_id: Mapped[UUID] = mapped_column(ForeignKey("resumable_upload.id"), primary_key=True)
     offset_bytes: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     size_bytes: Mapped[int] = mapped_column(BigInteger)
+    object_name: Mapped[str]
 
 
 class Hold(VersionedRow):

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.accounts.permissions import Permission, Principal, Reach
 from app.core.paging import Paging
 from app.core.problems import NotFound, Problem
-from app.evidence.models import Document, DocumentRevision, StoredFile
+from app.evidence.models import Document, DocumentRevision, ResumableUpload, StoredFile
 from app.periods.models import Period
 from app.periods.queries import period_by_id
 from app.units.models import UnitVersion
@@ -39,6 +39,17 @@ async def bytes_of(session: AsyncSession, period_id: UUID, unit_id: UUID) -> int
     """Return how many bytes the unit's documents of the period have together."""
     query = select(func.coalesce(func.sum(Document.size_bytes), 0)).where(
         Document.period_id == period_id, Document.unit_id == unit_id
+    )
+    return int(await session.scalar(query) or 0)
+
+
+async def reserved_bytes(session: AsyncSession, period_id: UUID, unit_id: UUID, *, but: UUID | None) -> int:
+    """Return how many bytes the unit's resumable uploads of the period will have that have not ended."""
+    query = select(func.coalesce(func.sum(ResumableUpload.length_bytes), 0)).where(
+        ResumableUpload.period_id == period_id,
+        ResumableUpload.unit_id == unit_id,
+        ResumableUpload.ended_at.is_(None),
+        ResumableUpload.id.is_distinct_from(but),
     )
     return int(await session.scalar(query) or 0)
 

@@ -1,11 +1,9 @@
 """Evidence over HTTP: raw bytes in, raw bytes out."""
 
-from collections.abc import AsyncIterator
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Query, Request, Response
-from starlette.requests import ClientDisconnect
+from fastapi import Query, Response
 
 from app.accounts.auth import Requires
 from app.accounts.permissions import Permission, Principal
@@ -24,10 +22,10 @@ from app.core.http import (
     set_etag,
 )
 from app.core.paging import Page, PagingQuery
-from app.core.problems import Problem
 from app.evidence import actions, content, queries
 from app.evidence.download import ANY_FILE, DOWNLOAD, Download, Files, sent
 from app.evidence.models import Document
+from app.evidence.receiving import UploadInterrupted, UploadTooSlow, announced_bytes, chunks, limits_of
 from app.evidence.schemas import DocumentOut, DocumentPatch, NewDocumentIn
 from app.periods.queries import PeriodNotFound, PeriodNotOpen
 from app.units.queries import UnitNotFound
@@ -37,32 +35,6 @@ CanUpload = Annotated[Principal, Requires(Permission.EVIDENCE_UPLOAD)]
 
 routes = router("/evidence", "Tài liệu kiểm chứng · Evidence")
 _FOUND = problems(queries.DocumentNotFound)
-
-
-class UploadInterrupted(Problem):
-    """The client went away in the middle; nobody reads this answer, and nothing is kept."""
-
-    status, code = 400, "upload_interrupted"
-    title_vi, title_en = "Việc gửi tệp bị gián đoạn", "The upload was interrupted"
-
-
-async def _chunks(request: StrictRequest) -> AsyncIterator[bytes]:
-    try:
-        async for chunk in request.unbounded_stream():
-            yield chunk
-    except ClientDisconnect as error:
-        raise UploadInterrupted() from error
-
-
-def limits_of(request: Request) -> actions.Limits:
-    """Return the limits of uploads as they are configured."""
-    settings = request.app.state.settings
-    return actions.Limits(file_bytes=settings.max_upload_bytes, unit_bytes=settings.max_unit_bytes)
-
-
-def _announced_bytes(request: Request) -> int:
-    length = request.headers.get("content-length", "")
-    return int(length) if length.isascii() and length.isdigit() else 0
 
 
 @routes.post(
@@ -83,6 +55,7 @@ def _announced_bytes(request: Request) -> int:
         content.FileHasMacros,
         content.FileUnreadable,
         UploadInterrupted,
+        UploadTooSlow,
         StoreUnavailable,
     ),
 )
@@ -101,10 +74,8 @@ async def upload_document(
     media_type = await actions.expect(session, new, by=caller, limits=limits, now=now)
     await session.commit()  # nothing is written yet: a slow client must not hold a connection of the pool
     async with files.receiving() as upload:
-        announced = _announced_bytes(request)
-        await actions.receive(
-            upload, _chunks(request), announced_bytes=announced, max_bytes=limits.file_bytes
-        )
+        announced = announced_bytes(request)
+        await actions.receive(upload, chunks(request), announced_bytes=announced, max_bytes=limits.file_bytes)
         await look_up_key(request, session, caller.id, key, body_sha256=upload.sha256)
         await actions.store(session, upload, media_type, now=now)
     await claim_key(request, session, caller.id, key, now, body_sha256=upload.sha256)

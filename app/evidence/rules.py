@@ -23,7 +23,7 @@ def tidy(text: str) -> str:
     return unicodedata.normalize("NFC", text).strip()
 
 
-def file_name_faults(name: str) -> list[Fault]:
+def file_name_faults(name: str, prefix: str = "query") -> list[Fault]:
     """Return what is wrong with a tidied file name."""
     faults = []
     if not name or not name.strip("."):
@@ -37,7 +37,7 @@ def file_name_faults(name: str) -> list[Fault]:
     if has_hidden_characters(name):
         vi, en = "có ký tự điều khiển hoặc ký tự ẩn", "has control or hidden characters"
         faults.append(("file_name_has_hidden_characters", vi, en))
-    return [Fault("query/file_name", *fault) for fault in faults]
+    return [Fault(f"{prefix}/file_name", *fault) for fault in faults]
 
 
 def date_faults(

@@ -7,6 +7,10 @@ from app.core.config import Settings
 from app.core.db import Database
 from app.core.files import FileStore
 from app.core.work import Step
+from app.evidence import resuming
+
+# Uploads that nobody continues wait some hours; looking for them, and through a bucket, is not done in every round.
+SWEEP_EVERY = timedelta(minutes=10)
 
 Clock = Callable[[], datetime]
 
@@ -16,12 +20,24 @@ class Worker:
 
     def __init__(self, database: Database, files: FileStore, settings: Settings, clock: Clock) -> None:
         self._database, self._files, self._settings, self._clock = database, files, settings, clock
+        self._swept_at: datetime | None = None
 
     @property
     def steps(self) -> list[Step]:
         """Return the steps of a round."""
-        return [self._drop_leftovers]
+        return [self._drop_leftovers, self._end_uploads]
 
     async def _drop_leftovers(self) -> None:
         """Remove what a killed process left of its uploads; a day is more than any upload takes."""
         await self._files.drop_leftovers(self._clock() - timedelta(days=1))
+
+    async def _end_uploads(self) -> None:
+        now = self._clock()
+        if self._swept_at is not None and now - self._swept_at < SWEEP_EVERY:
+            return
+        async with self._database.session() as session, session.begin():
+            await resuming.end_expired(session, now)
+        async with self._database.session() as session:
+            await resuming.sweep(session, self._files)
+            await session.commit()
+        self._swept_at = now

@@ -149,6 +149,7 @@ def _create_tables() -> None:
         sa.Column("upload_id", sa.Uuid(), nullable=False),
         sa.Column("offset_bytes", sa.BigInteger(), nullable=False),
         sa.Column("size_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("object_name", sa.String(), nullable=False),
         sa.ForeignKeyConstraint(
             ["upload_id"], ["resumable_upload.id"], name=op.f("fk_upload_piece_upload_id_resumable_upload")
         ),

@@ -1,129 +1,168 @@
-"""A server killed in the middle of an upload: nothing acknowledged is lost, nothing half-written is visible."""
+"""kill -9 while files come: what was acknowledged is there, byte for byte, and nothing half-written is to be seen."""
 
-import os
-import socket
-import subprocess
+import hashlib
+import threading
 import time
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlencode, urlsplit
 from uuid import uuid4
 
 import httpx
+import pytest
 
 from app.accounts.first import DEMO_PASSWORD
+from app.core.vietnamese import VIETNAM
 from tests.evidence.conftest import REPORTER, SETS
-from tests.evidence.files import PDF
-from tests.test_serving import ROOT, Service
+from tests.evidence.pieces import PIECE, TUS, UPLOADS, metadata, pdf
+from tests.test_serving import Service
 
-CONTENT = PDF + bytes(3 * 1024**2)
-
-
-def logged_in(url: str, username: str) -> httpx.Client:
-    """Return a client of a demo account; every POST has a key of its own."""
-    form = {"grant_type": "password", "username": username, "password": DEMO_PASSWORD}
-    token = httpx.post(f"{url}/api/v1/auth/token", data=form).json()["access_token"]
-
-    def add_key(request: httpx.Request) -> None:
-        request.headers.setdefault("Idempotency-Key", uuid4().hex)
-
-    headers = {"Authorization": f"Bearer {token}"}
-    return httpx.Client(
-        base_url=f"{url}/api/v1", headers=headers, timeout=30, event_hooks={"request": [add_key]}
-    )
+FILE_BYTES = 300_000
+STEP = 70_000
 
 
-def open_period(admin: httpx.Client) -> str:
-    """Open the assessment year in which the test runs."""
-    year = datetime.now(UTC).year
-    prepared = admin.post("/periods", json={"year": year, "guidance_on": f"{year - 1}-12-15", "sets": SETS})
+class Sender(threading.Thread):
+    """Uploads one file after the other until the service is gone, and remembers what it was told is kept."""
+
+    def __init__(self, url: str, token: str, of: dict[str, str], number: int) -> None:
+        super().__init__(daemon=True)
+        self.caller = httpx.Client(base_url=url, headers={"Authorization": token}, timeout=20)
+        self.of, self.number = of, number
+        self.kept: dict[str, bytes] = {}
+        self.under_way: tuple[str, bytes, int] | None = None
+
+    def run(self) -> None:
+        try:
+            for turn in range(10_000):
+                self.send(pdf(FILE_BYTES, seed=self.number * 10_000 + turn))
+        except httpx.TransportError:
+            pass
+        self.caller.close()
+
+    def send(self, content: bytes) -> None:
+        raise NotImplementedError
+
+
+class Whole(Sender):
+    """Sends each file in one go."""
+
+    def send(self, content: bytes) -> None:
+        params, headers = {**self.of, "file_name": "a.pdf"}, {"Idempotency-Key": uuid4().hex}
+        answer = self.caller.post("/api/v1/evidence", params=params, headers=headers, content=content)
+        assert answer.status_code == 201, answer.text
+        self.kept[answer.json()["id"]] = content
+
+
+class InPieces(Sender):
+    """Sends each file in pieces."""
+
+    def send(self, content: bytes) -> None:
+        headers = {
+            **TUS,
+            "Idempotency-Key": uuid4().hex,
+            "Upload-Length": str(len(content)),
+            "Upload-Metadata": metadata(filename="a.pdf", **self.of),
+        }
+        url = self.caller.post(UPLOADS, headers=headers).headers["location"]
+        for start in range(0, len(content), STEP):
+            self.under_way = url, content, start
+            answer = self.caller.patch(
+                url,
+                content=content[start : start + STEP],
+                headers=PIECE | {"Upload-Offset": str(start)},
+            )
+            assert answer.status_code == 204, answer.text
+        self.kept[url.rsplit("/", 1)[1]] = content
+        self.under_way = None
+
+
+def token(caller: httpx.Client, name: str) -> str:
+    form = {"grant_type": "password", "username": name, "password": DEMO_PASSWORD}
+    answer = caller.post("/api/v1/auth/token", data=form)
+    return f"Bearer {answer.json()['access_token']}"
+
+
+def opened(caller: httpx.Client) -> dict[str, str]:
+    """Open a period and return it with the unit that uploads."""
+    admin = {"Authorization": token(caller, "admin"), "Idempotency-Key": uuid4().hex}
+    body = {"year": 2023, "guidance_on": datetime.now(VIETNAM).date().isoformat(), "sets": SETS}
+    prepared = caller.post("/api/v1/periods", json=body, headers=admin)
     assert prepared.status_code == 201, prepared.text
-    period_id: str = prepared.json()["id"]
-    opened = admin.post(f"/periods/{period_id}/open", headers={"If-Match": prepared.headers["etag"]})
-    assert opened.status_code == 200, opened.text
-    return period_id
+    period = prepared.json()["id"]
+    headers = admin | {"Idempotency-Key": uuid4().hex, "If-Match": prepared.headers["etag"]}
+    assert caller.post(f"/api/v1/periods/{period}/open", headers=headers).status_code == 200
+    me = caller.get("/api/v1/me", headers={"Authorization": token(caller, REPORTER)}).json()
+    return {"period_id": period, "unit_id": me["unit_id"]}
 
 
-def half_an_upload(url: str, token: str, params: dict[str, str], content: bytes) -> socket.socket:
-    """Announce a file and send half of it."""
-    place = urlsplit(url)
-    connection = socket.create_connection((str(place.hostname), place.port or 80), timeout=10)
-    lines = [
-        f"POST /api/v1/evidence?{urlencode(params)} HTTP/1.1",
-        "Host: test",
-        f"Authorization: {token}",
-        f"Idempotency-Key: {uuid4().hex}",
-        f"Content-Length: {len(content)}",
-    ]
-    connection.sendall("\r\n".join([*lines, "", ""]).encode() + content[: len(content) // 2])
-    return connection
+@pytest.fixture
+def services(tmp_path: Path) -> Iterator[list[Service]]:
+    """Give a list of services that are ended after the test."""
+    started: list[Service] = []
+    yield started
+    for service in started:
+        service.process.kill()
+        service.process.wait(10)
 
 
-def verified(folder: Path) -> tuple[int, list[str]]:
-    """Run `scripts/evidence verify` over the data of a service; return its status and its lines."""
-    environment = {
-        n: v for n, v in os.environ.items() if n not in ("DATABASE_URL", "APP_ENV", "EVIDENCE_DIR")
-    }
-    done = subprocess.run(
-        [ROOT / "scripts/evidence", "verify"],
-        env={**environment, "VAR_DIR": str(folder)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert done.returncode in (0, 1), done.stderr
-    return done.returncode, done.stdout.splitlines()
+def listed(caller: httpx.Client, of: dict[str, str]) -> dict[str, str]:
+    """Return the hashes of all the unit's documents by their ids."""
+    found: dict[str, str] = {}
+    page = 1
+    while rows := caller.get("/api/v1/evidence", params={**of, "page": page}).json()["items"]:
+        found |= {row["id"]: row["sha256"] for row in rows}
+        page += 1
+    return found
 
 
-def until(happens: Callable[[], Any]) -> Any:
-    """Return what becomes true within ten seconds."""
-    for _ in range(200):
-        if found := happens():
-            return found
+def test_after_a_kill_everything_acknowledged_is_there_and_nothing_half_written(
+    tmp_path: Path, services: list[Service]
+) -> None:
+    services.append(Service(tmp_path, LOG_LEVEL="warning"))
+    url = services[0].address()
+    with httpx.Client(base_url=url, timeout=20) as caller:
+        of = opened(caller)
+        mine = token(caller, REPORTER)
+    kinds = [Whole, InPieces] * 3
+    senders = [kind(url, mine, of, number) for number, kind in enumerate(kinds)]
+    for sender in senders:
+        sender.start()
+    until = time.monotonic() + 60
+    while not all(sender.kept for sender in senders) and time.monotonic() < until:
         time.sleep(0.05)
-    raise AssertionError("it does not happen")
+    time.sleep(0.3)
+    services[0].process.kill()
+    services[0].process.wait(10)
+    for sender in senders:
+        sender.join(30)
+        assert not sender.is_alive()
+        assert sender.kept, f"{type(sender).__name__} got nothing through"
+
+    services.append(Service(tmp_path, LOG_LEVEL="warning"))
+    url = services[1].address()
+    with httpx.Client(base_url=url, timeout=20) as caller:
+        caller.headers["Authorization"] = token(caller, REPORTER)
+        for sender in senders:
+            finish(caller, sender)
+        found = listed(caller, of)
+        kept = {one: content for sender in senders for one, content in sender.kept.items()}
+        assert kept.keys() <= found.keys()
+        assert len(found) <= len(kept) + len(senders), "more than one unanswered request each"
+        for one, sha256 in found.items():
+            content = caller.get(f"/api/v1/evidence/{one}/content").content
+            assert hashlib.sha256(content).hexdigest() == sha256
+            assert content == kept.get(one, content)
 
 
-def age(part: Path, by: timedelta) -> None:
-    then = (datetime.now(UTC) - by).timestamp()
-    os.utime(part, (then, then))
-
-
-def test_a_killed_upload_leaves_nothing_but_a_file_that_is_removed_after_a_day(tmp_path: Path) -> None:
-    incoming = tmp_path / "evidence/incoming"
-    first = Service(tmp_path, WORKER_SECONDS="0.2")
-    url = first.address()
-    period_id = open_period(logged_in(url, "admin"))
-    reporter = logged_in(url, REPORTER)
-    unit_id = reporter.get("/me").json()["grants"][0]["unit_id"]
-    params = {"period_id": period_id, "unit_id": unit_id, "file_name": "a.pdf"}
-    kept = reporter.post("/evidence", params=params, content=PDF)
-    assert kept.status_code == 201, kept.text
-    assert verified(tmp_path) == (0, [f"OK 1 files, {len(PDF)} bytes"])
-
-    with half_an_upload(url, reporter.headers["authorization"], params, CONTENT):
-        until(lambda: [part for part in incoming.glob("*.part") if part.stat().st_size])
-        first.process.kill()
-        first.process.wait(10)
-
-    second = Service(tmp_path, WORKER_SECONDS="0.2")
-    reporter = logged_in(second.address(), REPORTER)
-    listed = reporter.get("/evidence", params={"period_id": period_id, "unit_id": unit_id}).json()
-    assert [document["id"] for document in listed["items"]] == [kept.json()["id"]]
-    assert reporter.get(f"/evidence/{kept.json()['id']}/content").content == PDF
-    (left,) = incoming.glob("*.part")
-    assert verified(tmp_path) == (0, [f"OK 1 files, {len(PDF)} bytes"])
-    age(left, timedelta(hours=2))
-    status, lines = verified(tmp_path)
-    assert status == 1
-    assert [line.split(":")[0] for line in lines] == [f"leftover incoming/{left.name}"]
-    age(left, timedelta(hours=25))
-    until(lambda: not left.exists())
-    assert verified(tmp_path) == (0, [f"OK 1 files, {len(PDF)} bytes"])
-    assert reporter.post("/evidence", params=params, content=CONTENT).status_code == 201
-    second.process.terminate()
-    assert second.process.wait(20) in (0, 130, 143)
-    assert verified(tmp_path) == (0, [f"OK 2 files, {len(PDF) + len(CONTENT)} bytes"])
+def finish(caller: httpx.Client, sender: Sender) -> None:
+    """Go on with a file that was under way, from where the service says."""
+    if sender.under_way is None:
+        return
+    url, content, acknowledged = sender.under_way
+    offset = int(caller.head(url, headers=TUS).headers["upload-offset"])
+    assert offset in range(acknowledged, acknowledged + STEP + 1)
+    if offset < len(content):
+        headers = PIECE | {"Upload-Offset": str(offset)}
+        answer = caller.patch(url, content=content[offset:], headers=headers)
+        assert answer.status_code == 204, answer.text
+    sender.kept[url.rsplit("/", 1)[1]] = content

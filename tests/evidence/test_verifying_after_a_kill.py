@@ -1,0 +1,129 @@
+"""A server killed in the middle of an upload: nothing acknowledged is lost, nothing half-written is visible."""
+
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+from uuid import uuid4
+
+import httpx
+
+from app.accounts.first import DEMO_PASSWORD
+from tests.evidence.conftest import REPORTER, SETS
+from tests.evidence.files import PDF
+from tests.test_serving import ROOT, Service
+
+CONTENT = PDF + bytes(3 * 1024**2)
+
+
+def logged_in(url: str, username: str) -> httpx.Client:
+    """Return a client of a demo account; every POST has a key of its own."""
+    form = {"grant_type": "password", "username": username, "password": DEMO_PASSWORD}
+    token = httpx.post(f"{url}/api/v1/auth/token", data=form).json()["access_token"]
+
+    def add_key(request: httpx.Request) -> None:
+        request.headers.setdefault("Idempotency-Key", uuid4().hex)
+
+    headers = {"Authorization": f"Bearer {token}"}
+    return httpx.Client(
+        base_url=f"{url}/api/v1", headers=headers, timeout=30, event_hooks={"request": [add_key]}
+    )
+
+
+def open_period(admin: httpx.Client) -> str:
+    """Open the assessment year in which the test runs."""
+    year = datetime.now(UTC).year
+    prepared = admin.post("/periods", json={"year": year, "guidance_on": f"{year - 1}-12-15", "sets": SETS})
+    assert prepared.status_code == 201, prepared.text
+    period_id: str = prepared.json()["id"]
+    opened = admin.post(f"/periods/{period_id}/open", headers={"If-Match": prepared.headers["etag"]})
+    assert opened.status_code == 200, opened.text
+    return period_id
+
+
+def half_an_upload(url: str, token: str, params: dict[str, str], content: bytes) -> socket.socket:
+    """Announce a file and send half of it."""
+    place = urlsplit(url)
+    connection = socket.create_connection((str(place.hostname), place.port or 80), timeout=10)
+    lines = [
+        f"POST /api/v1/evidence?{urlencode(params)} HTTP/1.1",
+        "Host: test",
+        f"Authorization: {token}",
+        f"Idempotency-Key: {uuid4().hex}",
+        f"Content-Length: {len(content)}",
+    ]
+    connection.sendall("\r\n".join([*lines, "", ""]).encode() + content[: len(content) // 2])
+    return connection
+
+
+def verified(folder: Path) -> tuple[int, list[str]]:
+    """Run `scripts/evidence verify` over the data of a service; return its status and its lines."""
+    environment = {
+        n: v for n, v in os.environ.items() if n not in ("DATABASE_URL", "APP_ENV", "EVIDENCE_DIR")
+    }
+    done = subprocess.run(
+        [ROOT / "scripts/evidence", "verify"],
+        env={**environment, "VAR_DIR": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode in (0, 1), done.stderr
+    return done.returncode, done.stdout.splitlines()
+
+
+def until(happens: Callable[[], Any]) -> Any:
+    """Return what becomes true within ten seconds."""
+    for _ in range(200):
+        if found := happens():
+            return found
+        time.sleep(0.05)
+    raise AssertionError("it does not happen")
+
+
+def age(part: Path, by: timedelta) -> None:
+    then = (datetime.now(UTC) - by).timestamp()
+    os.utime(part, (then, then))
+
+
+def test_a_killed_upload_leaves_nothing_but_a_file_that_is_removed_after_a_day(tmp_path: Path) -> None:
+    incoming = tmp_path / "evidence/incoming"
+    first = Service(tmp_path, WORKER_SECONDS="0.2")
+    url = first.address()
+    period_id = open_period(logged_in(url, "admin"))
+    reporter = logged_in(url, REPORTER)
+    unit_id = reporter.get("/me").json()["grants"][0]["unit_id"]
+    params = {"period_id": period_id, "unit_id": unit_id, "file_name": "a.pdf"}
+    kept = reporter.post("/evidence", params=params, content=PDF)
+    assert kept.status_code == 201, kept.text
+    assert verified(tmp_path) == (0, [f"OK 1 files, {len(PDF)} bytes"])
+
+    with half_an_upload(url, reporter.headers["authorization"], params, CONTENT):
+        until(lambda: [part for part in incoming.glob("*.part") if part.stat().st_size])
+        first.process.kill()
+        first.process.wait(10)
+
+    second = Service(tmp_path, WORKER_SECONDS="0.2")
+    reporter = logged_in(second.address(), REPORTER)
+    listed = reporter.get("/evidence", params={"period_id": period_id, "unit_id": unit_id}).json()
+    assert [document["id"] for document in listed["items"]] == [kept.json()["id"]]
+    assert reporter.get(f"/evidence/{kept.json()['id']}/content").content == PDF
+    (left,) = incoming.glob("*.part")
+    assert verified(tmp_path) == (0, [f"OK 1 files, {len(PDF)} bytes"])
+    age(left, timedelta(hours=2))
+    status, lines = verified(tmp_path)
+    assert status == 1
+    assert [line.split(":")[0] for line in lines] == [f"leftover incoming/{left.name}"]
+    age(left, timedelta(hours=25))
+    until(lambda: not left.exists())
+    assert verified(tmp_path) == (0, [f"OK 1 files, {len(PDF)} bytes"])
+    assert reporter.post("/evidence", params=params, content=CONTENT).status_code == 201
+    second.process.terminate()
+    assert second.process.wait(20) in (0, 130, 143)
+    assert verified(tmp_path) == (0, [f"OK 2 files, {len(PDF) + len(CONTENT)} bytes"])
