@@ -21,6 +21,7 @@ from app.core.middleware import RequestContext
 from app.core.openapi import describe
 from app.core.work import working
 from app.councils import routes as councils
+from app.evidence import hold_routes as holds
 from app.evidence import routes as evidence
 from app.evidence.worker import Worker as Evidence
 from app.figures import routes as figures
@@ -30,6 +31,7 @@ from app.notifications.worker import Worker as Notices
 from app.periods import routes as periods
 from app.results import appeal_routes, progress_routes, public_routes, workflow_routes
 from app.results import routes as results
+from app.results.keeping import Keeping
 from app.results.public import PublishedRankings, RankingCache, listening
 from app.reviews import group_routes, hand_over_routes
 from app.reviews import routes as reviews
@@ -57,6 +59,7 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
             listening(database.engine.url, rankings),
             working(Notices(database, settings, clock).steps, settings.worker_seconds),
             working(Evidence(database, files, settings, clock).steps, settings.worker_seconds),
+            working(Keeping(database, files, settings, clock).steps, settings.worker_seconds),
         ):
             yield
         if own_database:
@@ -91,6 +94,7 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
         periods.routes,
         periods.calendar_routes,
         evidence.routes,
+        holds.routes,
         figures.routes,
         councils.routes,
         submissions.period_routes,
