@@ -21,6 +21,7 @@ from app.core.middleware import RequestContext, UnreadBodies
 from app.core.openapi import describe
 from app.core.work import working
 from app.councils import routes as councils
+from app.evidence import hold_routes as holds
 from app.evidence import routes as evidence
 from app.evidence import upload_routes
 from app.evidence.worker import Worker as Evidence
@@ -31,6 +32,7 @@ from app.notifications.worker import Worker as Notices
 from app.periods import routes as periods
 from app.results import appeal_routes, progress_routes, public_routes, workflow_routes
 from app.results import routes as results
+from app.results.keeping import Keeping
 from app.results.public import PublishedRankings, RankingCache, listening
 from app.reviews import group_routes, hand_over_routes
 from app.reviews import routes as reviews
@@ -58,6 +60,7 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
             listening(database.engine.url, rankings),
             working(Notices(database, settings, clock).steps, settings.worker_seconds),
             working(Evidence(database, files, settings, clock).steps, settings.worker_seconds),
+            working(Keeping(database, files, settings, clock).steps, settings.worker_seconds),
         ):
             yield
         if own_database:
@@ -93,6 +96,7 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
         periods.calendar_routes,
         upload_routes.routes,
         evidence.routes,
+        holds.routes,
         figures.routes,
         councils.routes,
         submissions.period_routes,

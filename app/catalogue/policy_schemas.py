@@ -43,6 +43,13 @@ class TermRow(Row):
     source: Text
 
 
+class KeepRow(Row):
+    """How many years the evidence of a period is kept, counted from the end of the year it assesses."""
+
+    years: Annotated[int, Field(strict=True, ge=1, le=200)]
+    source: Text
+
+
 class DayOfYear(Row):
     """A day of the year after the assessed one, the last on which something is in time."""
 
@@ -80,6 +87,9 @@ class PolicyFile(Row):
     )
     evidence_signatures: Literal["person_and_organisation"] | None = Field(
         None, description="the signatures that evidence must bear; null: the document asks for none"
+    )
+    keep_evidence: KeepRow | None = Field(
+        None, description="how long evidence that was cited is kept; null: for ever"
     )
     bands: list[BandRow] = Field(max_length=20)
     submission: SubmissionRow | None = None

@@ -26,11 +26,19 @@ class DocumentNotFound(NotFound):
 async def document_ids_of(
     session: AsyncSession, period_id: UUID, unit_id: UUID, among: list[UUID]
 ) -> set[UUID]:
-    """Return those of the given documents that are the unit's own in the period."""
+    """Return those of the given documents that are the unit's own in the period, and whose bytes are there.
+
+    The bytes stay until the caller's transaction ends; if it cites them, longer.
+    """
     if not among:
         return set()
-    query = select(Document.id).where(
-        Document.period_id == period_id, Document.unit_id == unit_id, Document.id.in_(among)
+    query = (
+        select(Document.id)
+        .join(StoredFile, StoredFile.sha256 == Document.sha256)
+        .where(Document.period_id == period_id, Document.unit_id == unit_id, Document.id.in_(among))
+        .where(StoredFile.purged_at.is_(None))
+        # Whoever takes bytes out locks the row against this, and then looks again at who cites them.
+        .with_for_update(of=StoredFile, read=True, key_share=True)
     )
     return set(await session.scalars(query))
 

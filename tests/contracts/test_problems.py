@@ -32,6 +32,8 @@ CODES = {
     "group_not_found": 404,
     "hand_over_incomplete": 409,
     "hand_over_not_found": 404,
+    "hold_not_found": 404,
+    "hold_released": 409,
     "idempotency_key_missing": 400,
     "idempotency_key_reused": 409,
     "if_match_missing": 428,
