@@ -48,6 +48,8 @@ async def warnings_of_documents(
     found: list[Fault] = []
     for one in citations:
         found += _outside(one, period)
+        found += _not_in_force(one, period)
+        found += _replaced(one)
         found += _used_by_others(one, elsewhere.get(one.document.id, []), for_reviewer=for_reviewer)
     return found
 
@@ -60,6 +62,25 @@ def _outside(one: Citation, period: Period) -> Iterator[Fault]:
     vi = f"tệp {name} đề ngày {on:%d/%m/%Y}, ngoài kỳ từ {first:%d/%m/%Y} đến {last:%d/%m/%Y}"
     en = f"the file {name} is dated {on}, outside the period from {first} to {last}"
     yield Fault(one.pointer, "document_outside_period", vi, en)
+
+
+def _not_in_force(one: Citation, period: Period) -> Iterator[Fault]:
+    document, first, last = one.document, period.starts_on, period.ends_on
+    if document.valid_until is not None and document.valid_until < first:
+        vi = f"tệp {document.file_name} hết hiệu lực ngày {document.valid_until:%d/%m/%Y}, trước kỳ từ {first:%d/%m/%Y}"
+        en = f"the file {document.file_name} was in force until {document.valid_until}, before the period from {first}"
+        yield Fault(one.pointer, "document_expired", vi, en)
+    if document.valid_from is not None and document.valid_from > last:
+        vi = f"tệp {document.file_name} có hiệu lực từ {document.valid_from:%d/%m/%Y}, sau kỳ đến {last:%d/%m/%Y}"
+        en = f"the file {document.file_name} is in force from {document.valid_from}, after the period until {last}"
+        yield Fault(one.pointer, "document_not_yet_valid", vi, en)
+
+
+def _replaced(one: Citation) -> Iterator[Fault]:
+    if one.document.replaced_by_id is not None:
+        vi = f"tệp {one.document.file_name} đã có tài liệu khác thay thế"
+        en = f"another document has come in the place of the file {one.document.file_name}"
+        yield Fault(one.pointer, "document_replaced", vi, en)
 
 
 def _used_by_others(one: Citation, names: list[str], *, for_reviewer: bool) -> Iterator[Fault]:
