@@ -30,7 +30,7 @@ from app.lgsp import routes as lgsp
 from app.notifications import routes as notifications
 from app.notifications.worker import Worker as Notices
 from app.periods import routes as periods
-from app.results import appeal_routes, progress_routes, public_routes, workflow_routes
+from app.results import appeal_routes, document_routes, progress_routes, public_routes, workflow_routes
 from app.results import routes as results
 from app.results.keeping import Keeping
 from app.results.public import PublishedRankings, RankingCache, listening
@@ -111,6 +111,7 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
         results.routes,
         appeal_routes.result_routes,
         appeal_routes.routes,
+        document_routes.routes,
         public_routes.routes,
         workflow_routes.routes,
         notifications.routes,

@@ -1,7 +1,7 @@
 """Receiving documents and correcting what is said of them. Nothing is ever deleted."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -162,7 +162,7 @@ async def keep(
     )
     session.add_all([document, _revision(document, 1, by, now)])
     after = DocumentOut.model_validate(document).model_dump(
-        mode="json", exclude={"id", "uploaded_by_name", "uploaded_at"}
+        mode="json", exclude={"id", "replaced_by_id", "uploaded_by_name", "uploaded_at"}
     )
     await record(session, by, "evidence.upload", document, now, after=after)
     return document
@@ -209,14 +209,22 @@ async def require_room(
 
 
 async def change(
-    session: AsyncSession, document: Document, patch: DocumentPatch, *, by: Actor, now: datetime
+    session: AsyncSession,
+    document: Document,
+    patch: DocumentPatch,
+    *,
+    meanwhile: Collection[str] = (),
+    by: Actor,
+    now: datetime,
 ) -> None:
     """Correct what is said of a document; nothing is written if nothing changes.
+
+    `meanwhile` are the indicators it proves in a dossier that somebody else has at the time: he is told.
 
     Raises: PeriodNotOpen (409), InvalidRequest (422).
     """
     await _require_open(session, document.period_id)
-    given = patch.model_dump(exclude_unset=True)
+    given = patch.model_dump(exclude_unset=True, exclude={"reason"})
     after = {name: value for name, value in given.items() if getattr(document, name) != value}
     if not after:
         return
@@ -229,9 +237,20 @@ async def change(
     for name, value in after.items():
         setattr(document, name, value)
     document.touch()
-    session.add(_revision(document, await queries.revisions_of(session, document.id) + 1, by, now))
-    known = _for_audit(after)
-    await record(session, by, "evidence.change", document, now, before=_for_audit(before), after=known)
+    number = await queries.revisions_of(session, document.id) + 1
+    session.add(_revision(document, number, by, now, patch.reason))
+    known = _for_audit(after) | ({"indicators": sorted(meanwhile)} if meanwhile else {})
+    await record(
+        session,
+        by,
+        "evidence.change",
+        document,
+        now,
+        before=_for_audit(before),
+        after=known,
+        reason=patch.reason,
+        tell=bool(meanwhile),
+    )
 
 
 def _for_audit(values: dict[str, Any]) -> dict[str, Any]:

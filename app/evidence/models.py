@@ -2,10 +2,11 @@
 
 from datetime import date
 from enum import StrEnum
+from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint, text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint, select, text
+from sqlalchemy.orm import Mapped, aliased, column_property, mapped_column
 
 from app.core.db import Base, Instant, Json, Row, VersionedRow
 
@@ -53,7 +54,8 @@ class StoredFile(Base):
 class Document(VersionedRow):
     """An uploaded file with what is said of it now.
 
-    Its bytes never change: a new file is a document of its own that replaces it.
+    Its bytes never change: a new file is a document of its own that replaces it. `replaces_id` is set when it comes,
+    to one that was there before it, so no chain comes back to itself; `replaced_by_id` is the latest that replaces it.
     """
 
     __tablename__ = "document"
@@ -76,6 +78,22 @@ class Document(VersionedRow):
     uploaded_by: Mapped[UUID]
     uploaded_by_name: Mapped[str]
     uploaded_at: Mapped[Instant]
+
+    if TYPE_CHECKING:
+        replaced_by_id: Mapped[UUID | None]
+
+
+_successor = aliased(Document)
+# Read with the row, by an index: whoever shows or checks documents needs no query of his own for it.
+Document.replaced_by_id = column_property(
+    select(_successor.id)
+    .where(_successor.replaces_id == Document.id)
+    .order_by(_successor.id.desc())
+    .limit(1)
+    .correlate_except(_successor)
+    .scalar_subquery(),
+    expire_on_flush=False,
+)
 
 
 class DocumentRevision(Row):

@@ -1,5 +1,6 @@
 """Reading documents: a unit's own people see them, and those above the unit in the tree."""
 
+from collections.abc import Collection
 from datetime import date
 from uuid import UUID
 
@@ -26,21 +27,29 @@ class DocumentNotFound(NotFound):
 async def document_ids_of(
     session: AsyncSession, period_id: UUID, unit_id: UUID, among: list[UUID]
 ) -> set[UUID]:
-    """Return those of the given documents that are the unit's own in the period, and whose bytes are there.
+    """Return those of the given documents that are the unit's own in the period, and whose bytes are there."""
+    return set(await sizes_of(session, period_id, unit_id, among))
 
-    The bytes stay until the caller's transaction ends; if it cites them, longer.
+
+async def sizes_of(
+    session: AsyncSession, period_id: UUID, unit_id: UUID, among: Collection[UUID]
+) -> dict[UUID, int]:
+    """Return how many bytes those of the given documents have that are the unit's own in the period.
+
+    Those whose bytes were taken out are left out. The others' stay until the caller's transaction ends; if it cites
+    them, longer.
     """
     if not among:
-        return set()
+        return {}
     query = (
-        select(Document.id)
+        select(Document.id, Document.size_bytes)
         .join(StoredFile, StoredFile.sha256 == Document.sha256)
         .where(Document.period_id == period_id, Document.unit_id == unit_id, Document.id.in_(among))
         .where(StoredFile.purged_at.is_(None))
         # Whoever takes bytes out locks the row against this, and then looks again at who cites them.
         .with_for_update(of=StoredFile, read=True, key_share=True)
     )
-    return set(await session.scalars(query))
+    return {document_id: size for document_id, size in (await session.execute(query)).all()}
 
 
 async def bytes_of(session: AsyncSession, period_id: UUID, unit_id: UUID) -> int:
@@ -60,6 +69,16 @@ async def reserved_bytes(session: AsyncSession, period_id: UUID, unit_id: UUID, 
         ResumableUpload.id.is_distinct_from(but),
     )
     return int(await session.scalar(query) or 0)
+
+
+async def revisions_page(
+    session: AsyncSession, document: Document, paging: Paging
+) -> tuple[list[DocumentRevision], int]:
+    """Return one page of what was said of a document, the latest first, and how many revisions there are."""
+    query = select(DocumentRevision).where(DocumentRevision.document_id == document.id)
+    total = await session.scalar(select(func.count()).select_from(query.subquery())) or 0
+    ordered = query.order_by(DocumentRevision.number.desc()).offset(paging.offset).limit(paging.page_size)
+    return list(await session.scalars(ordered)), total
 
 
 async def revisions_of(session: AsyncSession, document_id: UUID) -> int:

@@ -11,13 +11,11 @@ from app.core.files import StoreUnavailable
 from app.core.http import (
     DbSession,
     IdempotencyKey,
-    IfMatch,
     Now,
     StrictRequest,
     claim_key,
     look_up_key,
     problems,
-    require_version,
     router,
     set_etag,
 )
@@ -26,7 +24,7 @@ from app.evidence import actions, content, queries
 from app.evidence.download import ANY_FILE, DOWNLOAD, Download, Files, sent
 from app.evidence.models import Document
 from app.evidence.receiving import UploadInterrupted, UploadTooSlow, announced_bytes, chunks, limits_of
-from app.evidence.schemas import DocumentOut, DocumentPatch, NewDocumentIn
+from app.evidence.schemas import DocumentOut, DocumentRevisionOut, NewDocumentIn
 from app.periods.queries import PeriodNotFound, PeriodNotOpen
 from app.units.queries import UnitNotFound
 
@@ -103,26 +101,16 @@ async def read_document(
     return document
 
 
-@routes.patch(
-    "/{document_id}",
-    response_model=DocumentOut,
-    responses=problems(queries.DocumentNotFound, PeriodNotFound, PeriodNotOpen),
-)
-async def change_document(
-    document_id: UUID,
-    body: DocumentPatch,
-    if_match: IfMatch,
-    caller: CanUpload,
-    session: DbSession,
-    now: Now,
-    response: Response,
-) -> Document:
-    """Correct what is said of a document of your unit; what was said before stays in its history."""
-    document = await queries.own_document_for(session, caller, document_id)
-    require_version(document, if_match)
-    await actions.change(session, document, body, by=caller, now=now)
-    set_etag(response, document)
-    return document
+@routes.get("/{document_id}/revisions", response_model=Page[DocumentRevisionOut], responses=_FOUND)
+async def list_document_revisions(
+    document_id: UUID, caller: CanRead, session: DbSession, paging: PagingQuery
+) -> Page[DocumentRevisionOut]:
+    """List everything that was ever said of a document, the latest first."""
+    document = await queries.document_for(session, caller, document_id)
+    rows, total = await queries.revisions_page(session, document, paging)
+    return Page[DocumentRevisionOut].of(
+        [DocumentRevisionOut.model_validate(row) for row in rows], total, paging
+    )
 
 
 # --- the bytes ----------------------------------------------------------------------------------------------

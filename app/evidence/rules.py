@@ -1,7 +1,9 @@
-"""Which file names and texts are fit to be stored and shown. Pure."""
+"""Which file names, texts and dates are fit to be stored and shown, and which documents prove an indicator. Pure."""
 
 import unicodedata
+from collections.abc import Collection, Mapping
 from datetime import date, datetime
+from uuid import UUID
 
 from app.core.problems import Fault
 from app.core.vietnamese import VIETNAM
@@ -51,4 +53,26 @@ def date_faults(
     if valid_from is not None and valid_until is not None and valid_until < valid_from:
         vi, en = "phải từ ngày có hiệu lực trở đi", "must not be before valid_from"
         faults.append(Fault(f"{prefix}/valid_until", "ends_before_it_begins", vi, en))
+    return faults
+
+
+def citation_faults(
+    sizes: Mapping[UUID, int],
+    given: Collection[UUID],
+    place: str,
+    max_bytes: int,
+    held: Collection[UUID] = (),
+) -> list[Fault]:
+    """Return what is wrong with documents that are to prove an indicator beside those it has already (`held`).
+
+    `sizes` are the bytes of the unit's own documents among them; `place` is where `given` stands in the body.
+    """
+    vi, en = "không có tài liệu này của đơn vị", "no such document of the unit"
+    faults = [
+        Fault(f"{place}/{i}", "unknown_document", vi, en) for i, one in enumerate(given) if one not in sizes
+    ]
+    if given and sum(sizes.get(one, 0) for one in {*held, *given}) > max_bytes:
+        vi = f"tài liệu của một chỉ số cộng lại tối đa {max_bytes} byte"
+        en = f"the documents of an indicator may have {max_bytes} bytes together"
+        faults.append(Fault(place, "documents_too_large", vi, en))
     return faults

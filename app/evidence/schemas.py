@@ -32,6 +32,7 @@ DocumentDate = Annotated[date, Field(ge=date(1945, 1, 1), le=date(2999, 12, 31))
 Line = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300), AfterValidator(_one_line)
 ]
+Reason = Annotated[str, Field(min_length=5, max_length=5000)]
 Abstract = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
 
 
@@ -73,8 +74,12 @@ _EXAMPLE = {
 }
 
 
-class DocumentPatch(DocumentFacts, json_schema_extra={"examples": [_EXAMPLE]}):
-    """What the unit says of its document; null removes it, a field left out stays."""
+class DocumentPatch(
+    DocumentFacts, json_schema_extra={"examples": [_EXAMPLE | {"reason": "Ghi nhầm ngày văn bản"}]}
+):
+    """What the unit says of its document; null removes it, a field left out stays. `reason` says why it changes."""
+
+    reason: Reason | None = None
 
 
 class DocumentOut(DocumentFacts):
@@ -87,6 +92,17 @@ class DocumentOut(DocumentFacts):
     media_type: str
     size_bytes: int
     sha256: str = Field(description="of the bytes, hex")
-    replaces_id: UUID | None
+    replaces_id: UUID | None = Field(description="the document in whose place it came")
+    replaced_by_id: UUID | None = Field(description="the latest document that came in its place")
     uploaded_by_name: str
     uploaded_at: datetime
+
+
+class DocumentRevisionOut(Schema):
+    """What was said of a document from an instant on; number 1 came with the upload."""
+
+    number: int
+    facts: DocumentFacts
+    made_by_name: str
+    made_at: datetime
+    reason: str | None

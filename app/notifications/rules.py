@@ -65,6 +65,7 @@ TOLD: dict[str, tuple[Told, ...]] = {
     "submission.approve": (Told(Whom.REPORTERS, "approved"),),
     "submission.recall": (Told(Whom.REVIEWERS, "recalled"),),
     "submission.save": (Told(Whom.WHOEVER_HAS_IT, "changed_after_reopening"),),
+    "evidence.change": (Told(Whom.WHOEVER_HAS_IT, "document_changed_after_reopening"),),
     "submission.reopen_entry": (
         Told(Whom.UNIT, "entry_reopened"),
         Told(Whom.CLAIMANT, "entry_reopened_meanwhile"),

@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ScalarSelect, Select, select
+from sqlalchemy import ScalarSelect, Select, and_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from app.accounts.models import Delegation, User
 from app.councils.models import Council, Minutes, Seat
+from app.evidence.models import Document
 from app.notifications.giving import People, persons
 from app.periods.models import Period
 from app.results.models import Appeal, Result
@@ -50,15 +51,29 @@ def _name_on(unit_id: Any, day: Any) -> ScalarSelect[str]:
 async def _submission(session: AsyncSession, object_id: UUID) -> Subject | None:
     query = select(Submission, Period.year).join(Period, Period.id == Submission.period_id)
     row = (await session.execute(query.where(Submission.id == object_id))).one_or_none()
-    if row is None:
-        return None
-    submission, year = row
+    return row and _of_dossier(*row)
+
+
+def _of_dossier(submission: Submission, year: int, **words: Any) -> Subject:
     return Subject(
-        words={"unit": submission.unit_name, "year": year},
+        words={"unit": submission.unit_name, "year": year} | words,
         unit_id=submission.unit_id,
         reviewer_unit_id=submission.reviewer_unit_id,
         claimed_by=submission.claimed_by,
     )
+
+
+async def _document(session: AsyncSession, object_id: UUID) -> Subject | None:
+    query = (
+        select(Submission, Period.year, Document.file_name)
+        .join(Period, Period.id == Submission.period_id)
+        .join(
+            Document,
+            and_(Document.period_id == Submission.period_id, Document.unit_id == Submission.unit_id),
+        )
+    )
+    row = (await session.execute(query.where(Document.id == object_id))).one_or_none()
+    return row and _of_dossier(row[0], row[1], file=row[2])
 
 
 async def _result(session: AsyncSession, object_id: UUID) -> Subject | None:
@@ -180,6 +195,7 @@ async def _period(session: AsyncSession, object_id: UUID) -> Subject | None:
 
 _READ: dict[str, Callable[[AsyncSession, UUID], Awaitable[Subject | None]]] = {
     Submission.__tablename__: _submission,
+    Document.__tablename__: _document,
     Result.__tablename__: _result,
     Appeal.__tablename__: _appeal,
     HandOver.__tablename__: _hand_over,

@@ -9,6 +9,7 @@ from app.accounts.auth import Caller, Repeatable, Requires
 from app.accounts.permissions import Permission, Principal
 from app.core.http import DbSession, IfMatch, Language, Now, problems, require_version, router, set_etag
 from app.core.paging import Page, PagingQuery
+from app.evidence.limits import MaxIndicatorBytes
 from app.results import appealing, appeals, queries
 from app.results.appeal_schemas import AppealIn, AppealOut, DecisionIn
 from app.results.models import Appeal, AppealState
@@ -49,13 +50,14 @@ async def lodge_appeal(
     body: AppealIn,
     caller: CanAppeal,
     session: DbSession,
+    max_bytes: MaxIndicatorBytes,
     now: Now,
     lang: Language,
     response: Response,
 ) -> AppealOut:
     """Contest the points of your unit in one indicator of a result."""
     result = await appeals.result_to_appeal(session, caller, result_id)
-    appeal = await appealing.lodge(session, result, body, by=caller, now=now)
+    appeal = await appealing.lodge(session, result, body, max_bytes=max_bytes, by=caller, now=now)
     set_etag(response, appeal)
     return await appeals.appeal_out(session, caller, appeal, now, lang)
 

@@ -10,7 +10,8 @@ from app.accounts.permissions import Permission, Principal
 from app.catalogue import queries as catalogue
 from app.core.audit import record
 from app.core.problems import Fault, InvalidRequest
-from app.evidence.queries import document_ids_of
+from app.evidence.queries import sizes_of
+from app.evidence.rules import citation_faults
 from app.results import appeals
 from app.results.appeal_schemas import AppealIn, DecisionIn
 from app.results.models import Appeal, AppealState, Result
@@ -21,9 +22,11 @@ from app.submissions.models import RankingScope, Submission
 
 
 async def lodge(
-    session: AsyncSession, result: Result, body: AppealIn, *, by: Principal, now: datetime
+    session: AsyncSession, result: Result, body: AppealIn, *, max_bytes: int, by: Principal, now: datetime
 ) -> Appeal:
     """Contest a unit's points in one indicator of a result it has been told of, while there is time.
+
+    The documents of an appeal may have `max_bytes` together.
 
     Raises: ActionNotAllowed (409) with `reason_code`, InvalidRequest (422) with every fault.
     """
@@ -32,7 +35,7 @@ async def lodge(
     if why is not None:
         raise _refused(why, result.state.value)
     submission = _meant(dossiers, body)
-    if faults := await _faults(session, submission, body):
+    if faults := await _faults(session, submission, body, max_bytes):
         raise InvalidRequest(faults=faults)
     if await appeals.is_open(session, result, submission, body.indicator):
         raise _refused(Denial.APPEALED_ALREADY, result.state.value)
@@ -76,20 +79,16 @@ def _meant(dossiers: Sequence[Submission], body: AppealIn) -> Submission:
     raise InvalidRequest(faults=[Fault("/unit_id", "unknown_unit", vi, en)])
 
 
-async def _faults(session: AsyncSession, submission: Submission, body: AppealIn) -> list[Fault]:
+async def _faults(
+    session: AsyncSession, submission: Submission, body: AppealIn, max_bytes: int
+) -> list[Fault]:
     index_set = catalogue.scoring_set(await catalogue.index_set_by_id(session, submission.index_set_id))
     found = []
     if body.indicator not in index_set.by_code:
         vi, en = "không có chỉ số này", "there is no such indicator"
         found.append(Fault("/indicator", "unknown_indicator", vi, en))
-    known = await document_ids_of(session, submission.period_id, submission.unit_id, body.evidence)
-    vi, en = "không có tài liệu này của đơn vị", "no such document of the unit"
-    found += [
-        Fault(f"/evidence/{i}", "unknown_document", vi, en)
-        for i, one in enumerate(body.evidence)
-        if one not in known
-    ]
-    return found
+    sizes = await sizes_of(session, submission.period_id, submission.unit_id, body.evidence)
+    return found + citation_faults(sizes, body.evidence, "/evidence", max_bytes)
 
 
 async def decide(

@@ -14,6 +14,7 @@ from app.reviews import queries
 from app.reviews.adopted import adopted, dossier_of
 from app.reviews.asking import asked, keep_if_new, supplements_of, with_what_came
 from app.reviews.deciding import decide, index_set_of, undecided
+from app.reviews.documents import come_again
 from app.reviews.groups import open_groups
 from app.reviews.models import Adjustment, AdjustmentKind, Clarification, ClarificationKind
 from app.reviews.schemas import AdjustmentIn, ReturnIn
@@ -156,14 +157,15 @@ async def readiness_to_pass(
     supplements = await supplements_of(session, submission, now)
     warnings = await warnings_of(session, submission, content, scores, for_reviewer=for_reviewer)
     unproven = contents.without_evidence(content["answers"], scores)
-    on_evidence = await queries.evidence_decisions(session, submission.id)
+    on_evidence = await queries.made_on_evidence(session, submission.id)
+    again = await come_again(session, content, on_evidence)
     decided = {f"/answers/{code}" for code in (*decisions, *on_evidence)}
     readiness = Readiness(
         errors=[
             *undecided(index_set, content["answers"], decisions, figures),
             *(_unchecked(group) for group in await open_groups(session, submission)),
         ],
-        warnings=[*warnings, *unproven, *supplements.warnings, *_still_open(submission, now)],
+        warnings=[*warnings, *unproven, *again, *supplements.warnings, *_still_open(submission, now)],
         explained=decided.__contains__,
     )
     return Found(readiness, figures, supplements.late)

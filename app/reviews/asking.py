@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.accounts.permissions import Principal
 from app.core.audit import Actor, record
 from app.core.problems import Fault, InvalidRequest, Problem
-from app.evidence.queries import document_ids_of
+from app.evidence.queries import sizes_of
+from app.evidence.rules import citation_faults
 from app.periods.rules import end_of
 from app.reviews import queries
 from app.reviews.deciding import index_set_of
@@ -110,18 +111,24 @@ async def answer(
     clarification: Clarification,
     body: ItemAnswerIn,
     *,
+    max_bytes: int,
     by: Principal,
     now: datetime,
 ) -> ItemAnswer:
     """Answer one item; its documents join those of the indicator, in a new revision that the leader approves again.
 
     What a review ended with stays as it is: documents that come after the pass join when the review is taken up again.
+    The documents of an indicator may have `max_bytes` together.
 
     Raises: ActionNotAllowed, SupplementLate (409), InvalidRequest (422) for an unknown item or document.
     """
     by = await require_allowed(session, by, submission, Action.ANSWER, now)
     is_late = await _require_time(session, submission, clarification, now)
-    await _require_sound(session, submission, clarification, body)
+    is_passed = submission.state is ReviewState.PASSED
+    content = await content_of(session, submission)
+    if is_passed:  # with what waits
+        content = await with_what_came(session, submission, content, submission.passed_at)
+    await _require_sound(session, submission, clarification, body, content, max_bytes)
     indicator = clarification.items[body.item]["indicator"]
     is_return = clarification.kind is ClarificationKind.RETURN
     if is_return and body.evidence and not entry_of(submission, now).opens(indicator):
@@ -138,9 +145,9 @@ async def answer(
     )
     session.add(answered)
     await session.flush()
-    if submission.state is not ReviewState.PASSED:
-        content = _with_documents(await content_of(session, submission), indicator, body.evidence)
-        await keep_if_new(session, submission, content, by=by, now=now)
+    if not is_passed:
+        joined = _with_documents(content, indicator, body.evidence)
+        await keep_if_new(session, submission, joined, by=by, now=now)
     if is_return:
         submission.open_items = len(await unanswered(session, clarification))
     submission.changed_at = now
@@ -185,37 +192,30 @@ async def _require_time(
 
 
 async def _require_sound(
-    session: AsyncSession, submission: Submission, clarification: Clarification, body: ItemAnswerIn
+    session: AsyncSession,
+    submission: Submission,
+    clarification: Clarification,
+    body: ItemAnswerIn,
+    content: Content,
+    max_bytes: int,
 ) -> None:
-    faults = []
+    faults, indicator = [], None
     if body.item >= len(clarification.items):
         faults.append(Fault("/item", "unknown_item", "không có nội dung này", "there is no such item"))
-    elif (
-        await _cited_with(session, submission, clarification.items[body.item]["indicator"], body)
-        > MAX_DOCUMENTS
-    ):
-        vi = f"tối đa {MAX_DOCUMENTS} tài liệu cho một chỉ số"
-        faults.append(
-            Fault("/evidence", "too_long", vi, f"at most {MAX_DOCUMENTS} documents of an indicator")
+    else:
+        indicator = clarification.items[body.item]["indicator"]
+    held = [UUID(one) for one in content["answers"].get(indicator, {}).get("evidence", [])]
+    among = {*held, *body.evidence}
+    if len(among) > MAX_DOCUMENTS:
+        vi, en = (
+            f"tối đa {MAX_DOCUMENTS} tài liệu cho một chỉ số",
+            f"at most {MAX_DOCUMENTS} documents of an indicator",
         )
-    known = await document_ids_of(session, submission.period_id, submission.unit_id, body.evidence)
-    vi, en = "không có tài liệu này của đơn vị", "no such document of the unit"
-    faults += [
-        Fault(f"/evidence/{i}", "unknown_document", vi, en)
-        for i, one in enumerate(body.evidence)
-        if one not in known
-    ]
+        faults.append(Fault("/evidence", "too_long", vi, en))
+    sizes = await sizes_of(session, submission.period_id, submission.unit_id, among)
+    faults += citation_faults(sizes, body.evidence, "/evidence", max_bytes, held)
     if faults:
         raise InvalidRequest(faults=faults)
-
-
-async def _cited_with(
-    session: AsyncSession, submission: Submission, indicator: str | None, body: ItemAnswerIn
-) -> int:
-    """Return how many documents an indicator would have with those of an answer."""
-    answers = (await content_of(session, submission))["answers"]
-    cited = answers.get(indicator, {}).get("evidence", []) if indicator else []
-    return len({*cited, *(str(one) for one in body.evidence)})
 
 
 def _with_documents(content: Content, indicator: str | None, evidence: Sequence[UUID]) -> Content:

@@ -61,16 +61,22 @@ async def adjustments_of(session: AsyncSession, submission_id: UUID) -> Sequence
 
 async def holding_adjustments(session: AsyncSession, submission_id: UUID) -> dict[str, Adjustment]:
     """Return the decision that holds for each indicator: its latest one, those on evidence apart."""
-    return _latest(await adjustments_of(session, submission_id), on_evidence=False)
+    rows = await adjustments_of(session, submission_id)
+    return {row.indicator_code: row for row in rows if row.kind is not AdjustmentKind.EVIDENCE}
 
 
 async def evidence_decisions(session: AsyncSession, submission_id: UUID) -> dict[str, Adjustment]:
     """Return the decision that holds on the evidence of each indicator."""
-    return _latest(await adjustments_of(session, submission_id), on_evidence=True)
+    return {code: made[-1] for code, made in (await made_on_evidence(session, submission_id)).items()}
 
 
-def _latest(rows: Sequence[Adjustment], *, on_evidence: bool) -> dict[str, Adjustment]:
-    return {row.indicator_code: row for row in rows if (row.kind is AdjustmentKind.EVIDENCE) is on_evidence}
+async def made_on_evidence(session: AsyncSession, submission_id: UUID) -> dict[str, list[Adjustment]]:
+    """Return every decision on the evidence of each indicator, the latest last."""
+    found: defaultdict[str, list[Adjustment]] = defaultdict(list)
+    for row in await adjustments_of(session, submission_id):
+        if row.kind is AdjustmentKind.EVIDENCE:
+            found[row.indicator_code].append(row)
+    return found
 
 
 async def adjustment_of(session: AsyncSession, submission: Submission, adjustment_id: UUID) -> Adjustment:

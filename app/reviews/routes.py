@@ -8,6 +8,7 @@ from fastapi import Response
 from app.accounts.auth import Repeatable, Requires
 from app.accounts.permissions import Permission, Principal
 from app.core.http import DbSession, Language, Now, problems, router, set_etag
+from app.evidence.limits import MaxIndicatorBytes
 from app.reviews import actions, asking, deciding, queries
 from app.reviews.deciding import index_set_of
 from app.reviews.schemas import (
@@ -167,12 +168,15 @@ async def answer_item(
     dossier: TurnOf,
     caller: CanEdit,
     session: DbSession,
+    max_bytes: MaxIndicatorBytes,
     now: Now,
     response: Response,
 ) -> ItemAnswerOut:
     """Answer one item of what was asked, with documents."""
     clarification = await queries.clarification_of(session, dossier, clarification_id)
-    answered = await asking.answer(session, dossier, clarification, body, by=caller, now=now)
+    answered = await asking.answer(
+        session, dossier, clarification, body, max_bytes=max_bytes, by=caller, now=now
+    )
     set_etag(response, dossier)
     return ItemAnswerOut.model_validate(answered)
 

@@ -13,6 +13,7 @@ from app.core.db import driver_of, insert_sql, new_id, to_json
 from app.core.problems import Fault, InvalidRequest, Problem
 from app.core.vietnamese import VIETNAM
 from app.evidence import queries as evidence
+from app.evidence.rules import citation_faults
 from app.periods.models import Period
 from app.periods.queries import calendar
 from app.periods.rules import end_of, submission_last_day
@@ -114,10 +115,13 @@ async def save(
     present: dict[str, Any],
     patch: SubmissionPatch,
     *,
+    max_bytes: int,
     by: Principal,
     now: datetime,
 ) -> dict[str, Any]:
     """Merge a change into the present content as a new revision and return it; no change writes nothing.
+
+    The documents of an answer may have `max_bytes` together.
 
     Raises: ActionNotAllowed (409), InvalidRequest (422) with every fault.
     """
@@ -126,7 +130,8 @@ async def save(
     row = await catalogue.index_set_by_id(session, submission.index_set_id)
     file, index_set = catalogue.set_file(row), catalogue.scoring_set(row)
     raw = contents.raw_answers(patch)
-    faults = contents.faults(patch, raw, file, index_set) + await _evidence_faults(session, submission, patch)
+    faults = contents.faults(patch, raw, file, index_set)
+    faults += await _evidence_faults(session, submission, patch, max_bytes)
     if faults:
         raise InvalidRequest(faults=faults)
     new, before, changes = contents.changed(present, patch, raw, index_set)
@@ -162,21 +167,17 @@ def _require_opened(submission: Submission, patch: SubmissionPatch, at: Entry) -
 
 
 async def _evidence_faults(
-    session: AsyncSession, submission: Submission, patch: SubmissionPatch
+    session: AsyncSession, submission: Submission, patch: SubmissionPatch, max_bytes: int
 ) -> list[Fault]:
-    """Return a fault for each named document that is not one of this unit in this period."""
-    named = {
-        document_id: f"/answers/{code}/evidence/{i}"
-        for code, answer in (patch.answers or {}).items()
-        for i, document_id in enumerate((answer.evidence if answer else None) or [])
-    }
-    if not named:
-        return []
-    known = await evidence.document_ids_of(session, submission.period_id, submission.unit_id, list(named))
+    """Return a fault for each named document that is not one of this unit in this period, and for too many bytes."""
+    answers = patch.answers or {}
+    named = {code: answer.evidence for code, answer in answers.items() if answer and answer.evidence}
+    among = {one for given in named.values() for one in given}
+    sizes = await evidence.sizes_of(session, submission.period_id, submission.unit_id, among)
     return [
-        Fault(pointer, "unknown_document", "không có tài liệu này của đơn vị", "no such document of the unit")
-        for document_id, pointer in named.items()
-        if document_id not in known
+        fault
+        for code, given in named.items()
+        for fault in citation_faults(sizes, given, f"{contents.pointer('answers', code)}/evidence", max_bytes)
     ]
 
 

@@ -10,6 +10,7 @@ from app.accounts.permissions import Permission, Principal
 from app.core.http import DbSession, IfMatch, Language, Now, problems, require_version, router, set_etag
 from app.core.paging import Page, PagingQuery
 from app.evidence.download import DOWNLOAD, Download, Files, sent
+from app.evidence.limits import MaxIndicatorBytes
 from app.evidence.queries import DocumentNotFound
 from app.periods import queries as periods
 from app.submissions import actions, opening, queries, readiness
@@ -127,6 +128,7 @@ async def save_submission(
     if_match: IfMatch,
     caller: CanEdit,
     session: DbSession,
+    max_bytes: MaxIndicatorBytes,
     now: Now,
     lang: Language,
     response: Response,
@@ -134,7 +136,7 @@ async def save_submission(
     """Change the content: given entries replace the present ones, null removes one. Every state is kept."""
     submission, present = await queries.dossier_for(session, caller, submission_id, lock=True)
     require_version(submission, if_match)
-    content = await actions.save(session, submission, present, body, by=caller, now=now)
+    content = await actions.save(session, submission, present, body, max_bytes=max_bytes, by=caller, now=now)
     set_etag(response, submission)
     return await queries.submission_out(session, caller, submission, content, now, lang)
 

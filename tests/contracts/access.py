@@ -92,6 +92,7 @@ ACCESS: dict[str, frozenset[Role]] = {
     "POST /api/v1/evidence-holds": ADMIN,
     "GET /api/v1/evidence-holds/{hold_id}": ADMIN | AUDITOR,
     "POST /api/v1/evidence-holds/{hold_id}/release": ADMIN,
+    "GET /api/v1/evidence/{document_id}/revisions": DOSSIER,
     "GET /api/v1/official-figures": DOSSIER | SERVICE,
     "POST /api/v1/official-figures": AGENCY | SERVICE,
     "GET /api/v1/councils": DOSSIER,

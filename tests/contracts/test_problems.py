@@ -22,6 +22,7 @@ CODES = {
     "delegation_not_endable": 409,
     "delegation_not_found": 404,
     "delegation_overlaps": 409,
+    "document_in_use": 409,
     "document_not_found": 404,
     "file_empty": 422,
     "file_has_macros": 415,

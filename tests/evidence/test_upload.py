@@ -84,6 +84,7 @@ async def test_an_upload_answers_with_what_was_stored_and_its_hash(
         "valid_from": None,
         "valid_until": None,
         "replaces_id": None,
+        "replaced_by_id": None,
         "uploaded_by_name": REPORTER,
         "uploaded_at": clock.now.isoformat().replace("+00:00", "Z"),
     }

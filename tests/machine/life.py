@@ -287,7 +287,24 @@ class Life:
         """Return what looks wrong and nobody has decided, so that the pass must be explained."""
         found = self.reading(d)
         odd = found.odd | found.unproved | self._supplements(d)[1] | (self.entry(d)[2] or set())
-        return {one for one in odd if not (d.held(one) or d.held(one, evidence=True))}
+        odd = {one for one in odd if not (d.held(one) or d.held(one, evidence=True))}
+        return odd | {code for code in CODES if self._comes_again(d, code)}
+
+    def _comes_again(self, d: Dossier, code: str) -> bool:
+        """Answer whether a document that was refused for an indicator is back since the last decision on its documents.
+
+        Every document of the model has bytes of its own, so the same bytes are the same document.
+        """
+        judged: dict[str, bool] = {}  # by document: whether the last decision that saw it refused it
+        seen: list[str] = []
+        for one in d.decisions:
+            if one.body["indicator"] == code and "disallowed" in one.body:
+                seen = (one.declared or {}).get("evidence", [])
+                if not one.body["disallowed"]:
+                    judged = {}
+                judged |= {document: document in one.body["disallowed"] for document in seen}
+        cited = d.content["answers"].get(code, {}).get("evidence", [])
+        return any(judged.get(document) for document in cited if document not in seen)
 
     def _supplements(self, d: Dossier) -> tuple[dict[str, datetime], set[str]]:
         """Return what came too late to count, and which indicators ("": none) have something open or late."""

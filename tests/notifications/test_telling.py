@@ -68,6 +68,23 @@ async def reopened_meanwhile(scene: Scene) -> None:
     await scene.done(scene.act(SECOND, "reopen-entry", REOPENING))
 
 
+async def proved_and_reopened(scene: Scene) -> None:
+    await scene.filled()
+    proved = full_content("camau-2023-xa")["answers"]["1.1"] | {"evidence": [await scene.document()]}
+    await scene.done(scene.save({"answers": {"1.1": proved}}))
+    for who, verb in ((LEADER, "approve"), (LEADER, "submit"), (REVIEWER, "claim")):
+        await scene.done(scene.act(who, verb))
+    await scene.done(scene.act(SECOND, "reopen-entry", REOPENING))
+
+
+async def correct(scene: Scene) -> None:
+    (document,) = (await scene.read())["answers"]["1.1"]["evidence"]
+    body = {"title": "Quyết định 12", "reason": "Ghi nhầm trích yếu"}
+    reporter = await scene.as_(REPORTER)
+    url = f"/api/v1/evidence/{document}"
+    await scene.done(reporter.patch(url, json=body, headers={"If-Match": '"1"'}))
+
+
 def act(who: str, verb: str, body: Any = None) -> Step:
     return lambda scene: scene.done(scene.act(who, verb, body))
 
@@ -107,6 +124,11 @@ BY_API: dict[str, tuple[Step, Step, dict[str, set[str]]]] = {
         {"entry_reopened": PEOPLE, "entry_reopened_meanwhile": {REVIEWER}},
     ),
     "submission.save under review": (reopened_meanwhile, changed, {"changed_after_reopening": {REVIEWER}}),
+    "evidence.change under review": (
+        proved_and_reopened,
+        correct,
+        {"document_changed_after_reopening": {REVIEWER}},
+    ),
     "review.claim": (submitted, act(REVIEWER, "claim"), {"claimed": PEOPLE}),
     "review.return": (claimed, act(REVIEWER, "return", return_body()), {"returned": PEOPLE}),
     "review.adjust": (claimed, act(REVIEWER, "adjustments", points("1.1", "5")), {"adjusted": PEOPLE}),

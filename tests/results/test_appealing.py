@@ -15,7 +15,7 @@ from app.accounts.models import RoleGrant, User
 from app.accounts.permissions import Role
 from app.core.audit import AuditEvent, OutboxEvent
 from app.core.db import new_id
-from app.evidence.models import Document
+from app.evidence.models import Document, StoredFile
 from app.results.models import Appeal, Result
 from app.reviews.models import Adjustment
 from app.submissions.models import RankingScope, ReviewState, Submission
@@ -53,6 +53,29 @@ async def act(caller: CheckedClient, appeal: dict[str, Any], verb: str, body: An
     given = {} if body is None else {"json": body}
     url, headers = f"{APPEALS}/{appeal['id']}/{verb}", {"If-Match": f'"{appeal["version"]}"'}
     return await caller.post(url, headers=headers, **given)
+
+
+async def kept(session: AsyncSession, submission: Submission) -> Document:
+    """Write a document of a unit that no dossier cites."""
+    stored = StoredFile(
+        sha256=submission.id.hex * 2, size_bytes=10, media_type="application/pdf", touched_at=START
+    )
+    document = Document(
+        period_id=submission.period_id,
+        unit_id=submission.unit_id,
+        file_name="van-ban.pdf",
+        media_type=stored.media_type,
+        size_bytes=stored.size_bytes,
+        sha256=stored.sha256,
+        uploaded_by=new_id(),
+        uploaded_by_name="x",
+        uploaded_at=START,
+    )
+    session.add(stored)
+    await session.flush()
+    session.add(document)
+    await session.flush()
+    return document
 
 
 async def test_an_accepted_appeal_moves_a_rank_in_the_next_version(
@@ -151,22 +174,7 @@ async def test_an_appeal_is_checked(session: AsyncSession, as_user: LogIn) -> No
     scope, result_id = await announced(session, as_user)
     leader = await as_user(LEADER)
     dossiers = await scene.dossiers(session, scope)
-    mine, theirs = [
-        Document(
-            period_id=scope.period_id,
-            unit_id=dossiers[key].unit_id,
-            file_name="van-ban.pdf",
-            media_type="application/pdf",
-            size_bytes=1,
-            sha256="0" * 64,
-            uploaded_by=new_id(),
-            uploaded_by_name="x",
-            uploaded_at=START,
-        )
-        for key in ("xa-31999", "xa-32005")
-    ]
-    session.add_all([mine, theirs])
-    await session.flush()
+    mine, theirs = [await kept(session, dossiers[key]) for key in ("xa-31999", "xa-32005")]
     wrong = await lodge(leader, result_id, indicator="99.9", evidence=[str(mine.id), str(theirs.id)])
     assert [(one["pointer"], one["code"]) for one in wrong.json()["errors"]] == [
         ("/indicator", "unknown_indicator"),
@@ -180,6 +188,46 @@ async def test_an_appeal_is_checked(session: AsyncSession, as_user: LogIn) -> No
     assert (again.status_code, again.json()["reason_code"]) == (409, "appealed_already")
     await act(leader, first.json(), "withdraw")
     assert (await lodge(leader, result_id)).status_code == 201
+
+
+@pytest.mark.parametrize("ends", ["lodged", "decided", "withdrawn"])
+async def test_what_an_appeal_names_is_fixed_unless_it_is_taken_back(
+    session: AsyncSession, as_user: LogIn, ends: str
+) -> None:
+    scope, result_id = await announced(session, as_user)
+    mine = await kept(session, (await scene.dossiers(session, scope))["xa-31999"])
+    leader, reporter = await as_user(LEADER), await as_user("xa-31999.reporter")
+    appeal = (await lodge(leader, result_id, evidence=[str(mine.id)])).json()
+    if ends == "decided":
+        assert (await act(await as_user(REVIEWER), appeal, "decide", REFUSED)).status_code == 200
+    if ends == "withdrawn":
+        assert (await act(leader, appeal, "withdraw")).status_code == 200
+    answer = await reporter.patch(
+        f"/api/v1/evidence/{mine.id}", json={"title": "Văn bản mới"}, headers={"If-Match": '"1"'}
+    )
+    if ends == "withdrawn":
+        assert answer.status_code == 200, answer.text
+        return
+    assert (answer.status_code, answer.json()["code"]) == (409, "document_in_use")
+    assert [(one["pointer"], one["code"]) for one in answer.json()["errors"]] == [
+        ("/appeals/1.1", "appealed")
+    ]
+
+
+async def test_the_documents_of_an_appeal_have_a_limit_together(
+    session: AsyncSession, as_user: LogIn, app: FastAPI
+) -> None:
+    scope, result_id = await announced(session, as_user)
+    mine = await kept(session, (await scene.dossiers(session, scope))["xa-31999"])
+    settings = app.state.settings
+    for limit, status in ((mine.size_bytes - 1, 422), (mine.size_bytes, 201)):
+        app.state.settings = settings.model_copy(update={"max_indicator_bytes": limit})
+        answer = await lodge(await as_user(LEADER), result_id, evidence=[str(mine.id)])
+        assert answer.status_code == status
+        if status == 422:
+            assert [(one["pointer"], one["code"]) for one in answer.json()["errors"]] == [
+                ("/evidence", "documents_too_large")
+            ]
 
 
 async def test_who_leads_two_units_says_for_which_he_appeals(session: AsyncSession, as_user: LogIn) -> None:
