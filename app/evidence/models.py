@@ -5,7 +5,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint, text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.core.db import Base, Instant, Json, Row, VersionedRow
 
@@ -25,7 +25,7 @@ class StoredFile(Base):
 
     `touched_at` is raised, and committed, before the bytes of an upload go into the store: nothing younger than a day
     is taken out of it. `scan_due_at` is when the scanner looks at it next: at once, after a failure, or when whoever
-    began has not come back.
+    began has not come back. `scan_attempts` counts those without a verdict; the other three are of the last verdict.
     """
 
     __tablename__ = "stored_file"
@@ -76,6 +76,8 @@ class Document(VersionedRow):
     uploaded_by: Mapped[UUID]
     uploaded_by_name: Mapped[str]
     uploaded_at: Mapped[Instant]
+
+    stored: Mapped[StoredFile] = relationship(lazy="raise", innerjoin=True)
 
 
 class DocumentRevision(Row):

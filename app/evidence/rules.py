@@ -1,7 +1,7 @@
-"""Which file names and texts are fit to be stored and shown. Pure."""
+"""Which file names and texts are fit to be stored and shown; when a scan is tried again. Pure."""
 
 import unicodedata
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from app.core.problems import Fault
 from app.core.vietnamese import VIETNAM
@@ -52,3 +52,11 @@ def date_faults(
         vi, en = "phải từ ngày có hiệu lực trở đi", "must not be before valid_from"
         faults.append(Fault(f"{prefix}/valid_until", "ends_before_it_begins", vi, en))
     return faults
+
+
+SCAN_AGAIN_MINUTES = (1, 5, 15, 60)
+
+
+def next_scan(attempts: int, now: datetime) -> datetime:
+    """Return when a scan is tried again after so many failures (at least 1); the last pause repeats, for ever."""
+    return now + timedelta(minutes=SCAN_AGAIN_MINUTES[min(attempts, len(SCAN_AGAIN_MINUTES)) - 1])

@@ -7,6 +7,8 @@ from app.core.config import Settings
 from app.core.db import Database
 from app.core.files import FileStore
 from app.core.work import Step
+from app.evidence import scanning
+from app.evidence.clamd import Clamd
 
 Clock = Callable[[], datetime]
 
@@ -20,4 +22,9 @@ class Worker:
     @property
     def steps(self) -> list[Step]:
         """Return the steps of a round."""
-        return []
+        return [self._scan]
+
+    async def _scan(self) -> None:
+        if self._settings.clamd:
+            scanner = Clamd(self._settings.clamd)
+            await scanning.scan(self._database.session, self._files, scanner, self._clock)

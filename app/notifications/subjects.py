@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ScalarSelect, Select, select
+from sqlalchemy import ScalarSelect, Select, and_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from app.accounts.models import Delegation, User
 from app.councils.models import Council, Minutes, Seat
+from app.evidence.models import Document
 from app.notifications.giving import People, persons
 from app.periods.models import Period
 from app.results.models import Appeal, Result
@@ -168,6 +169,22 @@ async def _delegation(session: AsyncSession, object_id: UUID) -> Subject | None:
     return Subject(words=words, persons=persons([delegation.delegator_id, delegation.delegate_id]))
 
 
+async def _document(session: AsyncSession, object_id: UUID) -> Subject | None:
+    of_its_unit = and_(Submission.period_id == Document.period_id, Submission.unit_id == Document.unit_id)
+    query = (
+        select(Document, _name_on(Document.unit_id, Period.ends_on), Period.year, Submission.claimed_by)
+        .join(Period, Period.id == Document.period_id)
+        .outerjoin(Submission, of_its_unit)
+        .where(Document.id == object_id)
+    )
+    row = (await session.execute(query)).one_or_none()
+    if row is None:
+        return None
+    document, unit, year, claimed_by = row
+    words = {"unit": unit, "year": year, "file": document.file_name}
+    return Subject(words=words, unit_id=document.unit_id, claimed_by=claimed_by)
+
+
 async def _period(session: AsyncSession, object_id: UUID) -> Subject | None:
     period = await session.get(Period, object_id)
     if period is None:
@@ -186,5 +203,6 @@ _READ: dict[str, Callable[[AsyncSession, UUID], Awaitable[Subject | None]]] = {
     Council.__tablename__: _council,
     Minutes.__tablename__: _minutes,
     Delegation.__tablename__: _delegation,
+    Document.__tablename__: _document,
     Period.__tablename__: _period,
 }

@@ -10,7 +10,8 @@ from app.accounts.permissions import Permission, Principal
 from app.core.http import DbSession, IfMatch, Language, Now, problems, require_version, router, set_etag
 from app.core.paging import Page, PagingQuery
 from app.evidence.download import DOWNLOAD, Download, Files, sent
-from app.evidence.queries import DocumentNotFound
+from app.evidence.queries import DocumentNotFound, require_readable
+from app.evidence.scanned import Scanning
 from app.periods import queries as periods
 from app.submissions import actions, opening, queries, readiness
 from app.submissions.content import changes_between
@@ -203,10 +204,17 @@ async def read_revision(
     responses=DOWNLOAD | problems(queries.SubmissionNotFound, DocumentNotFound),
 )
 async def read_cited_document(
-    submission_id: UUID, document_id: UUID, caller: CanRead, session: DbSession, files: Files
+    submission_id: UUID,
+    document_id: UUID,
+    caller: CanRead,
+    session: DbSession,
+    files: Files,
+    scanning: Scanning,
 ) -> Download:
     """Send a document that an indicator you may see cites; a verifying agency reads here what it verifies."""
-    return await sent(await queries.cited_document(session, caller, submission_id, document_id), files)
+    document = await queries.cited_document(session, caller, submission_id, document_id)
+    await require_readable(session, caller, document, scanning=scanning)
+    return await sent(document, files)
 
 
 # --- turns --------------------------------------------------------------------------------------------------

@@ -82,6 +82,7 @@ ACCESS: dict[str, frozenset[Role]] = {
     "POST /api/v1/evidence": REPORTER,
     "GET /api/v1/evidence/{document_id}": DOSSIER,
     "PATCH /api/v1/evidence/{document_id}": REPORTER,
+    "POST /api/v1/evidence/{document_id}/rescan": ADMIN,
     "GET /api/v1/evidence/{document_id}/content": DOSSIER,
     "GET /api/v1/official-figures": DOSSIER | SERVICE,
     "POST /api/v1/official-figures": AGENCY | SERVICE,
