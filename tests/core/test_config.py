@@ -1,7 +1,7 @@
 """Settings: demo secrets never leave the embedded default, and what is missing is named."""
 
 import pytest
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from app.core.config import DEMO_SECRET, SettingMissing, Settings
 
@@ -69,3 +69,16 @@ def test_no_variable_can_claim_to_be_the_demo(monkeypatch: pytest.MonkeyPatch) -
 )
 def test_the_address_of_the_database_is_taken_in_its_common_forms(given: str, used: str) -> None:
     assert Settings(database_url=SecretStr(given)).sqlalchemy_url == used
+
+
+@pytest.mark.parametrize("named", ["", "clamd:3310", "127.0.0.1:3310", "[::1]:3310", "unix:/run/clamd.sock"])
+def test_a_scanner_is_a_port_or_a_path(monkeypatch: pytest.MonkeyPatch, named: str) -> None:
+    assert settings(monkeypatch, CLAMD=named).clamd == named
+
+
+@pytest.mark.parametrize(
+    "named", ["clamd", "clamd:", ":3310", "clamd:0", "clamd:65536", "clamd:-1", "clamd:x", "unix:clamd.sock"]
+)
+def test_anything_else_is_not_taken_for_a_scanner(monkeypatch: pytest.MonkeyPatch, named: str) -> None:
+    with pytest.raises(ValidationError, match="clamd"):
+        settings(monkeypatch, CLAMD=named)
