@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm.attributes import set_committed_value
 
 from app.accounts.permissions import Permission, Principal
 from app.core.audit import Actor, record
@@ -163,11 +164,11 @@ async def keep(
         media_type=stored.media_type,
         size_bytes=stored.size_bytes,
         sha256=sha256,
-        stored=stored,
         uploaded_by=by.id,
         uploaded_by_name=by.name,
         uploaded_at=now,
     )
+    set_committed_value(document, "stored", stored)
     session.add_all([document, _revision(document, 1, by, now)])
     bytes_ = {"media_type": stored.media_type, "size_bytes": stored.size_bytes, "sha256": sha256}
     await record(session, by, "evidence.upload", document, now, after=new.model_dump(mode="json") | bytes_)

@@ -77,7 +77,8 @@ class Document(VersionedRow):
     uploaded_by_name: Mapped[str]
     uploaded_at: Mapped[Instant]
 
-    stored: Mapped[StoredFile] = relationship(lazy="raise", innerjoin=True)
+    # Only to be read: rows are written in the order in which they are added, which is that of their foreign keys.
+    stored: Mapped[StoredFile] = relationship(lazy="raise", innerjoin=True, viewonly=True)
 
 
 class DocumentRevision(Row):
