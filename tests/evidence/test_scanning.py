@@ -1,6 +1,7 @@
 """What the malware scan does to documents: who gets the bytes before, after and without it, and that none is lost."""
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -13,13 +14,15 @@ from fastapi import FastAPI
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.audit import AuditEvent
+from app.accounts.permissions import Principal
+from app.core.audit import SYSTEM, AuditEvent
 from app.core.config import Settings
 from app.core.files import content_name
-from app.evidence import scanning
+from app.evidence import actions, scanning
 from app.evidence.clamd import Clamd
 from app.evidence.models import StoredFile
 from app.evidence.rules import SCAN_AGAIN_MINUTES
+from app.evidence.schemas import NewDocumentIn
 from app.evidence.worker import Worker
 from app.units.queries import unit_ids_by_key
 from tests.conftest import Clock, LogIn, logged_in
@@ -128,13 +131,24 @@ class OwnYear:
         self._app, self._clock = app, clock
         self._to = {"period_id": period_id, "unit_id": str(unit_id)}
 
-    async def upload(self, content: bytes = PDF) -> str:
+    async def upload(self, content: bytes = PDF, file_name: str = "bao-cao.pdf") -> str:
         """Upload a document of the unit and return its id."""
         async with await logged_in(self._app, self._clock, REPORTER) as caller:
-            to = self._to | {"file_name": "bao-cao.pdf"}
+            to = self._to | {"file_name": file_name}
             sent = await caller.post("/api/v1/evidence", params=to, content=content)
             assert sent.status_code == 201, sent.text
             return str(sent.json()["id"])
+
+    async def keep(self, session: AsyncSession, content: bytes) -> UUID:
+        """Make stored bytes a document in a transaction of the caller's, and return its id."""
+        new = NewDocumentIn(**self._to, file_name="b.docx")
+        by = Principal(
+            id=SYSTEM.id, name="-", acting_for=None, request_id="-", unit_id=new.unit_id, grants=frozenset()
+        )
+        limits = actions.Limits(file_bytes=1024**2, unit_bytes=1024**2)
+        sha256 = hashlib.sha256(content).hexdigest()
+        document = await actions.keep(session, new, sha256=sha256, by=by, limits=limits, now=self._clock.now)
+        return document.id
 
 
 @pytest.fixture
@@ -401,6 +415,46 @@ async def test_several_workers_at_once_scan_each_file_once(
     assert sorted(stand_in.scanned) == sorted(contents)
     async with state.database.session() as session:
         assert {row.scan_state for row in await rows(session)} == {"clean"}
+
+
+@only_stand_in
+async def test_a_document_that_comes_while_its_bytes_are_scanned_is_told_of_as_well(
+    own_app: FastAPI, own_year: OwnYear, stand_in: StandIn, clock: Clock
+) -> None:
+    before = await own_year.upload(INFECTED, "a.docx")
+    stand_in.health, state = Health.SLOW, own_app.state
+    scanned = asyncio.create_task(
+        scanning.scan(state.database.session, state.files, Clamd(stand_in.address), clock)
+    )
+    await stand_in.began.wait()
+    meanwhile = await own_year.upload(INFECTED, "b.docx")
+    stand_in.go_on.set()
+    await scanned
+    async with state.database.session() as session:
+        told = {str(one.object_id) for one in await events(session, "evidence.infected")}
+    assert told == {before, meanwhile}
+
+
+@only_stand_in
+async def test_an_upload_and_a_verdict_that_cross_know_of_each_other(
+    own_app: FastAPI, own_year: OwnYear, stand_in: StandIn, clock: Clock
+) -> None:
+    first = await own_year.upload(INFECTED, "a.docx")
+    stand_in.health, state = Health.SLOW, own_app.state
+    scanned = asyncio.create_task(
+        scanning.scan(state.database.session, state.files, Clamd(stand_in.address), clock)
+    )
+    await stand_in.began.wait()
+    async with state.database.session() as session, session.begin():
+        second = await own_year.keep(session, INFECTED)
+        stand_in.go_on.set()
+        await asyncio.sleep(0.2)
+        assert not scanned.done(), "the verdict waits for whoever is about to make a document of the bytes"
+    await scanned
+    async with state.database.session() as session:
+        assert {one.object_id for one in await events(session, "evidence.infected")} == {UUID(first), second}
+        with pytest.raises(actions.FileInfected):
+            await own_year.keep(session, INFECTED)
 
 
 # --- again --------------------------------------------------------------------------------------------------
