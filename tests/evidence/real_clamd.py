@@ -38,7 +38,10 @@ class RealClamd:
             "TCPSocket": self.port,
             "TCPAddr": "127.0.0.1",
             "StreamMaxLength": STREAM_LIMIT,
+            # Both alike: of a file in an archive it looks at the first MaxFileSize bytes and says nothing of the rest,
+            # unless they are more than MaxScanSize too.
             "MaxFileSize": STREAM_LIMIT,
+            "MaxScanSize": STREAM_LIMIT,
             "AlertExceedsMax": "yes",
         }
         lines = [f"{name} {value}\n" for name, value in settings.items()]

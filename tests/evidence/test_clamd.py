@@ -9,7 +9,7 @@ import pytest
 
 from app.evidence.clamd import Clamd, NotScanned
 from tests.evidence.clamd import EICAR, INFECTED, NAME, STREAM_LIMIT, Health, StandIn
-from tests.evidence.files import DOCX, PDF
+from tests.evidence.files import DOCX, PDF, zipped
 from tests.evidence.real_clamd import RealClamd
 from tests.evidence.scanners import BOTH, running
 
@@ -62,6 +62,15 @@ async def test_a_file_beyond_the_limit_of_the_stream_is_not_scanned(scanner: Sca
     with pytest.raises(NotScanned):
         await Clamd(scanner.address).finding_in(blocks(bytes(STREAM_LIMIT + more)))
     assert await Clamd(scanner.address).finding_in(blocks(PDF)) is None
+
+
+@pytest.mark.parametrize("scanner", ["real"], indirect=True)
+@pytest.mark.parametrize("inside", [bytes(STREAM_LIMIT + 1), bytes(STREAM_LIMIT + 1) + EICAR])
+async def test_what_expands_beyond_the_limits_of_the_scanner_is_not_clean(
+    scanner: Scanner, inside: bytes
+) -> None:
+    with pytest.raises(NotScanned, match=r"Heuristics\.Limits\.Exceeded"):
+        await Clamd(scanner.address).finding_in(blocks(zipped({"sheet.xml": inside})))
 
 
 async def test_a_scanner_that_is_down_says_nothing(scanner: Scanner) -> None:
