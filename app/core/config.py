@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, PrivateAttr, SecretStr
+from pydantic import Field, PrivateAttr, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
@@ -59,7 +59,7 @@ class Settings(BaseSettings):
     evidence_grace_days: int = Field(30, ge=1, description="how long an upload that nothing cites is kept")
     resumable_hours: int = Field(48, ge=1, description="how long an unfinished resumable upload is kept")
     upload_idle_seconds: float = Field(60, gt=0, description="how long a silent client is waited for")
-    clamd: str = Field("", description="host:port of the malware scanner; empty: nothing is scanned")
+    clamd: str = Field("", description="malware scanner, host:port or unix:/path; empty: nothing is scanned")
     trust_dir: Path | None = Field(
         None,
         description="folder of root certificates (*.pem, *.crt, *.cer), *.crl and kinds.yaml; empty: none is trusted",
@@ -87,6 +87,16 @@ class Settings(BaseSettings):
     public_url: str = Field("", description="address of the frontend, for links in e-mails")
 
     _is_demo: bool = PrivateAttr(False)
+
+    @field_validator("clamd")
+    @classmethod
+    def _names_a_socket(cls, value: str) -> str:
+        host, _, port = value.rpartition(":")
+        if value.startswith("unix:/") or not value:
+            return value
+        if not host or not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+            raise ValueError("must be host:port or unix:/path")
+        return value
 
     @property
     def is_demo(self) -> bool:

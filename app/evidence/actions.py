@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm.attributes import set_committed_value
 
 from app.accounts.permissions import Permission, Principal
 from app.core.audit import Actor, record
@@ -19,7 +20,7 @@ from app.evidence import queries
 from app.evidence.content import declared_type, require_type
 from app.evidence.models import Document, DocumentRevision, ScanState, StoredFile
 from app.evidence.rules import date_faults, file_name_faults, tidy
-from app.evidence.schemas import DocumentFacts, DocumentOut, DocumentPatch, NewDocumentIn
+from app.evidence.schemas import DocumentFacts, DocumentPatch, NewDocumentIn
 from app.periods.queries import period_by_id, require_open
 from app.units.queries import UnitNotFound
 
@@ -36,11 +37,23 @@ class FileEmpty(Problem):
     title_vi, title_en = "Tệp rỗng", "The file is empty"
 
 
+class FileInfected(Problem):
+    """The scanner found malware in these very bytes before (`finding`)."""
+
+    status, code = 422, "file_infected"
+    title_vi, title_en = "Tệp có mã độc", "The file is infected"
+
+
 class QuotaExceeded(Problem):
     """The unit's files of the period would be more than `max_bytes`; `used_bytes` is what it has."""
 
     status, code = 409, "quota_exceeded"
     title_vi, title_en = "Đơn vị đã dùng hết dung lượng", "The unit has used up its space"
+
+
+class ScanningOff(Problem):
+    status, code = 409, "scanning_off"
+    title_vi, title_en = "Chưa cấu hình kiểm tra mã độc", "No malware scanner is configured"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,8 +127,9 @@ async def store(session: AsyncSession, upload: Upload, media_type: str, *, now: 
     whatever happens in between; bytes without a row are taken out later.
 
     Raises: FileTypeNotAllowed (415), FileNameMismatch (415), FileHasMacros (415), FileUnreadable (422),
-    StoreUnavailable (503).
+    FileInfected (422), StoreUnavailable (503).
     """
+    _refuse_infected(await session.get(StoredFile, upload.sha256))
     await asyncio.to_thread(require_type, upload.part, media_type)
     values = {
         "sha256": upload.sha256,
@@ -146,9 +160,11 @@ async def keep(
 ) -> Document:
     """Make stored bytes a document of the unit; `id` is the document's, where somebody knows it already.
 
-    Raises: QuotaExceeded (409).
+    Raises: QuotaExceeded (409), FileInfected (422).
     """
-    stored = await session.get_one(StoredFile, sha256)
+    # Shared with others who upload the same bytes; a scan that is about to end sees this document, or this its verdict.
+    stored = await session.get_one(StoredFile, sha256, populate_existing=True, with_for_update={"read": True})
+    _refuse_infected(stored)
     await require_room(session, new, stored.size_bytes, limits, reserved_by=id)
     document = Document(
         id=id,
@@ -160,12 +176,16 @@ async def keep(
         uploaded_by_name=by.name,
         uploaded_at=now,
     )
+    set_committed_value(document, "stored", stored)
     session.add_all([document, _revision(document, 1, by, now)])
-    after = DocumentOut.model_validate(document).model_dump(
-        mode="json", exclude={"id", "replaced_by_id", "uploaded_by_name", "uploaded_at"}
-    )
-    await record(session, by, "evidence.upload", document, now, after=after)
+    bytes_ = {"media_type": stored.media_type, "size_bytes": stored.size_bytes, "sha256": sha256}
+    await record(session, by, "evidence.upload", document, now, after=new.model_dump(mode="json") | bytes_)
     return document
+
+
+def _refuse_infected(stored: StoredFile | None) -> None:
+    if stored is not None and stored.scan_state is ScanState.INFECTED:
+        raise FileInfected(finding=stored.scan_finding)
 
 
 def _revision(
@@ -251,6 +271,19 @@ async def change(
         reason=patch.reason,
         tell=bool(meanwhile),
     )
+
+
+async def rescan(
+    session: AsyncSession, document: Document, *, scanning: bool, by: Actor, now: datetime
+) -> None:
+    """Let the scanner look at a document's bytes again; what it said before holds until it has begun.
+
+    Raises: ScanningOff (409).
+    """
+    if not scanning:
+        raise ScanningOff()
+    document.stored.scan_due_at = now
+    await record(session, by, "evidence.rescan", document, now)
 
 
 def _for_audit(values: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from app.core.problems import Problem
 from app.core.vietnamese import searchable
 from app.evidence import content
 from app.evidence.models import Document
-from app.evidence.queries import DocumentNotFound
+from app.evidence.queries import DocumentInfected, DocumentNotFound, DocumentNotScanned, DocumentPurged
 
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 ANY_FILE = dict.fromkeys(sorted(set(content.BY_EXTENSION.values())), _BINARY)
@@ -50,7 +50,14 @@ def attachment(file_name: str) -> str:
 DOWNLOAD: dict[int | str, dict[str, Any]] = {
     200: {"description": "the file", "content": ANY_FILE},
     206: {"description": "the asked-for part of it", "content": ANY_FILE},
-    **problems(DocumentNotFound, RangeNotSatisfiable, StoreUnavailable),
+    **problems(
+        DocumentNotFound,
+        DocumentPurged,
+        DocumentInfected,
+        DocumentNotScanned,
+        RangeNotSatisfiable,
+        StoreUnavailable,
+    ),
 }
 
 

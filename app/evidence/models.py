@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint, select, text
-from sqlalchemy.orm import Mapped, aliased, column_property, mapped_column
+from sqlalchemy.orm import Mapped, aliased, column_property, mapped_column, relationship
 
 from app.core.db import Base, Instant, Json, Row, VersionedRow
 
@@ -26,7 +26,7 @@ class StoredFile(Base):
 
     `touched_at` is raised, and committed, before the bytes of an upload go into the store: nothing younger than a day
     is taken out of it. `scan_due_at` is when the scanner looks at it next: at once, after a failure, or when whoever
-    began has not come back.
+    began has not come back. `scan_attempts` counts those without a verdict; the other three are of the last verdict.
     """
 
     __tablename__ = "stored_file"
@@ -78,6 +78,9 @@ class Document(VersionedRow):
     uploaded_by: Mapped[UUID]
     uploaded_by_name: Mapped[str]
     uploaded_at: Mapped[Instant]
+
+    # Only to be read: rows are written in the order in which they are added, which is that of their foreign keys.
+    stored: Mapped[StoredFile] = relationship(lazy="raise", innerjoin=True, viewonly=True)
 
     if TYPE_CHECKING:
         replaced_by_id: Mapped[UUID | None]

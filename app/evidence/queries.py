@@ -6,11 +6,12 @@ from uuid import UUID
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import joinedload
 
 from app.accounts.permissions import Permission, Principal, Reach
 from app.core.paging import Paging
 from app.core.problems import NotFound, Problem
-from app.evidence.models import Document, DocumentRevision, ResumableUpload, StoredFile
+from app.evidence.models import Document, DocumentRevision, ResumableUpload, ScanState, StoredFile
 from app.periods.models import Period
 from app.periods.queries import period_by_id
 from app.units.models import UnitVersion
@@ -116,6 +117,7 @@ async def document_for(session: AsyncSession, caller: Principal, document_id: UU
         select(Document, Period)
         .join(Period, Period.id == Document.period_id)
         .where(Document.id == document_id)
+        .options(joinedload(Document.stored))
     )
     found = (await session.execute(query)).one_or_none()
     if found is None or not await _sees_all_of(session, caller, found[0].unit_id, found[1]):
@@ -131,6 +133,21 @@ class DocumentPurged(Problem):
     title_vi, title_en = "Tệp đã hết thời hạn lưu giữ", "The file is no longer kept"
 
 
+class DocumentInfected(Problem):
+    """The scanner found malware in the file (`finding`): nobody gets it."""
+
+    status, code = 409, "document_infected"
+    title_vi, title_en = "Tệp có mã độc", "The file is infected"
+
+
+class DocumentNotScanned(Problem):
+    """The scanner has not yet called the file clean (`state`): until then only its unit gets it."""
+
+    status, code = 409, "document_not_scanned"
+    title_vi, title_en = "Tệp chưa được kiểm tra mã độc", "The file has not been scanned for malware"
+    headers = {"Retry-After": "60"}
+
+
 async def require_readable(
     session: AsyncSession, caller: Principal, document: Document, *, scanning: bool
 ) -> None:
@@ -139,11 +156,16 @@ async def require_readable(
     `scanning` tells whether a malware scanner is configured: then others than the unit's own people who may upload
     get clean bytes only.
 
-    Raises: DocumentPurged (410).
+    Raises: DocumentPurged (410), DocumentInfected (409), DocumentNotScanned (409).
     """
     stored = await session.get_one(StoredFile, document.sha256)
     if stored.purged_at is not None:
         raise DocumentPurged()
+    if stored.scan_state is ScanState.INFECTED:
+        raise DocumentInfected(finding=stored.scan_finding)
+    is_clean = stored.scan_state is ScanState.CLEAN
+    if scanning and not is_clean and not caller.may(Permission.EVIDENCE_UPLOAD, document.unit_id):
+        raise DocumentNotScanned(state=stored.scan_state.value)
 
 
 async def own_document_for(session: AsyncSession, caller: Principal, document_id: UUID) -> Document:
@@ -153,7 +175,8 @@ async def own_document_for(session: AsyncSession, caller: Principal, document_id
     """
     own = caller.units_with(Permission.EVIDENCE_UPLOAD)
     query = select(Document).where(Document.id == document_id, Document.unit_id.in_(own))
-    document = await session.scalar(query.with_for_update())
+    query = query.options(joinedload(Document.stored)).with_for_update(of=Document)
+    document = await session.scalar(query)
     if document is None:
         raise DocumentNotFound()
     return document
@@ -172,4 +195,4 @@ async def documents_page(
     query = select(Document).where(Document.period_id == period_id, Document.unit_id == unit_id)
     total = await session.scalar(select(func.count()).select_from(query.subquery())) or 0
     ordered = query.order_by(Document.id.desc()).offset(paging.offset).limit(paging.page_size)
-    return list(await session.scalars(ordered)), total
+    return list(await session.scalars(ordered.options(joinedload(Document.stored)))), total

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import Query, Response
 
-from app.accounts.auth import Requires
+from app.accounts.auth import Repeatable, Requires
 from app.accounts.permissions import Permission, Principal
 from app.core.files import StoreUnavailable
 from app.core.http import (
@@ -22,14 +22,15 @@ from app.core.http import (
 from app.core.paging import Page, PagingQuery
 from app.evidence import actions, content, queries
 from app.evidence.download import ANY_FILE, DOWNLOAD, Download, Files, sent
-from app.evidence.models import Document
 from app.evidence.receiving import UploadInterrupted, UploadTooSlow, announced_bytes, chunks, limits_of
+from app.evidence.scanned import Scanning
 from app.evidence.schemas import DocumentOut, DocumentRevisionOut, NewDocumentIn
 from app.periods.queries import PeriodNotFound, PeriodNotOpen
 from app.units.queries import UnitNotFound
 
 CanRead = Annotated[Principal, Requires(Permission.EVIDENCE_READ)]
 CanUpload = Annotated[Principal, Requires(Permission.EVIDENCE_UPLOAD)]
+CanManage = Annotated[Principal, Requires(Permission.PERIOD_MANAGE)]
 
 routes = router("/evidence", "Tài liệu kiểm chứng · Evidence")
 _FOUND = problems(queries.DocumentNotFound)
@@ -48,6 +49,7 @@ _FOUND = problems(queries.DocumentNotFound)
         actions.QuotaExceeded,
         actions.FileTooLarge,
         actions.FileEmpty,
+        actions.FileInfected,
         content.FileTypeNotAllowed,
         content.FileNameMismatch,
         content.FileHasMacros,
@@ -65,8 +67,9 @@ async def upload_document(
     session: DbSession,
     files: Files,
     now: Now,
+    scanning: Scanning,
     response: Response,
-) -> Document:
+) -> DocumentOut:
     """Store a file of your unit; the body is the raw file. It can be cited by any indicator of the period."""
     limits = limits_of(request)
     media_type = await actions.expect(session, new, by=caller, limits=limits, now=now)
@@ -79,26 +82,31 @@ async def upload_document(
     await claim_key(request, session, caller.id, key, now, body_sha256=upload.sha256)
     document = await actions.keep(session, new, sha256=upload.sha256, by=caller, limits=limits, now=now)
     set_etag(response, document)
-    return document
+    return DocumentOut.of(document, scanning=scanning)
 
 
 @routes.get("", response_model=Page[DocumentOut], responses=problems(PeriodNotFound, UnitNotFound))
 async def list_documents(
-    period_id: UUID, unit_id: UUID, caller: CanRead, session: DbSession, paging: PagingQuery
+    period_id: UUID,
+    unit_id: UUID,
+    caller: CanRead,
+    session: DbSession,
+    paging: PagingQuery,
+    scanning: Scanning,
 ) -> Page[DocumentOut]:
     """List a unit's documents of a period, the latest first."""
     rows, total = await queries.documents_page(session, caller, paging, period_id=period_id, unit_id=unit_id)
-    return Page[DocumentOut].of([DocumentOut.model_validate(row) for row in rows], total, paging)
+    return Page[DocumentOut].of([DocumentOut.of(row, scanning=scanning) for row in rows], total, paging)
 
 
 @routes.get("/{document_id}", response_model=DocumentOut, responses=_FOUND)
 async def read_document(
-    document_id: UUID, caller: CanRead, session: DbSession, response: Response
-) -> Document:
+    document_id: UUID, caller: CanRead, session: DbSession, scanning: Scanning, response: Response
+) -> DocumentOut:
     """Show what is known of a document."""
     document = await queries.document_for(session, caller, document_id)
     set_etag(response, document)
-    return document
+    return DocumentOut.of(document, scanning=scanning)
 
 
 @routes.get("/{document_id}/revisions", response_model=Page[DocumentRevisionOut], responses=_FOUND)
@@ -113,11 +121,29 @@ async def list_document_revisions(
     )
 
 
+@routes.post(
+    "/{document_id}/rescan",
+    response_model=DocumentOut,
+    responses=problems(queries.DocumentNotFound, actions.ScanningOff),
+    dependencies=[Repeatable(Permission.PERIOD_MANAGE)],
+)
+async def rescan_document(
+    document_id: UUID, caller: CanManage, session: DbSession, now: Now, scanning: Scanning
+) -> DocumentOut:
+    """Let the malware scanner look at the file again: its signatures are newer, or it was wrong."""
+    document = await queries.document_for(session, caller, document_id)
+    await actions.rescan(session, document, scanning=scanning, by=caller, now=now)
+    return DocumentOut.of(document, scanning=scanning)
+
+
 # --- the bytes ----------------------------------------------------------------------------------------------
 
 
 @routes.get("/{document_id}/content", response_class=Download, responses=DOWNLOAD)
-async def download_document(document_id: UUID, caller: CanRead, session: DbSession, files: Files) -> Download:
+async def download_document(
+    document_id: UUID, caller: CanRead, session: DbSession, files: Files, scanning: Scanning
+) -> Download:
     """Send the file as it was uploaded; parts of it by Range."""
     document = await queries.document_for(session, caller, document_id)
+    await queries.require_readable(session, caller, document, scanning=scanning)
     return await sent(document, files)

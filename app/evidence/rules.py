@@ -1,8 +1,9 @@
-"""Which file names, texts and dates are fit to be stored and shown, and which documents prove an indicator. Pure."""
+"""Which file names, texts and dates are fit to be stored and shown, which documents prove an indicator, when a scan
+is tried again. Pure."""
 
 import unicodedata
 from collections.abc import Collection, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from app.core.problems import Fault
@@ -76,3 +77,11 @@ def citation_faults(
         en = f"the documents of an indicator may have {max_bytes} bytes together"
         faults.append(Fault(place, "documents_too_large", vi, en))
     return faults
+
+
+SCAN_AGAIN_MINUTES = (1, 5, 15, 60)
+
+
+def next_scan(attempts: int, now: datetime) -> datetime:
+    """Return when a scan is tried again after so many failures (at least 1); the last pause repeats, for ever."""
+    return now + timedelta(minutes=SCAN_AGAIN_MINUTES[min(attempts, len(SCAN_AGAIN_MINUTES)) - 1])

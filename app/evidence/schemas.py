@@ -1,12 +1,13 @@
 """Documents as the API shows and takes them."""
 
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, Field, StringConstraints
 
 from app.core.http import Schema
+from app.evidence.models import Document, ScanState, StoredFile
 from app.evidence.rules import has_hidden_characters, tidy
 
 
@@ -82,6 +83,30 @@ class DocumentPatch(
     reason: Reason | None = None
 
 
+class ScanOut(Schema):
+    """What the malware scanner says of a file; `scanned_at`, `finding` and `engine` come with its verdict.
+
+    `not_scanned`: no scanner is configured, and none has ever said anything of it. `failed` is tried again.
+    """
+
+    state: Literal["not_scanned", "uploaded", "scanning", "clean", "infected", "failed"]
+    scanned_at: datetime | None = None
+    finding: str | None = Field(None, description="the name of what was found", examples=["Eicar-Test"])
+    engine: str | None = Field(None, examples=["ClamAV 1.4.6/27800/Mon Nov 10 08:00:00 2025"])
+
+    @classmethod
+    def of(cls, stored: StoredFile, *, scanning: bool) -> "ScanOut":
+        """Return the state of stored bytes; `scanning` tells whether a scanner is configured."""
+        if stored.scan_state not in (ScanState.CLEAN, ScanState.INFECTED):
+            return cls(state=stored.scan_state.value if scanning else "not_scanned")
+        return cls(
+            state=stored.scan_state.value,
+            scanned_at=stored.scanned_at,
+            finding=stored.scan_finding,
+            engine=stored.scan_engine,
+        )
+
+
 class DocumentOut(DocumentFacts):
     """A document of a unit in a period."""
 
@@ -96,6 +121,13 @@ class DocumentOut(DocumentFacts):
     replaced_by_id: UUID | None = Field(description="the latest document that came in its place")
     uploaded_by_name: str
     uploaded_at: datetime
+    scan: ScanOut
+
+    @classmethod
+    def of(cls, document: Document, *, scanning: bool) -> "DocumentOut":
+        """Return a document, loaded with its stored bytes; `scanning` tells whether a scanner is configured."""
+        known = {name: getattr(document, name) for name in cls.model_fields if name != "scan"}
+        return cls(**known, scan=ScanOut.of(document.stored, scanning=scanning))
 
 
 class DocumentRevisionOut(Schema):

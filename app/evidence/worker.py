@@ -7,7 +7,8 @@ from app.core.config import Settings
 from app.core.db import Database
 from app.core.files import FileStore
 from app.core.work import Step
-from app.evidence import resuming
+from app.evidence import resuming, scanning
+from app.evidence.clamd import Clamd
 
 # Uploads that nobody continues wait some hours; looking for them, and through a bucket, is not done in every round.
 SWEEP_EVERY = timedelta(minutes=10)
@@ -25,7 +26,7 @@ class Worker:
     @property
     def steps(self) -> list[Step]:
         """Return the steps of a round."""
-        return [self._drop_leftovers, self._end_uploads]
+        return [self._drop_leftovers, self._end_uploads, self._scan]
 
     async def _drop_leftovers(self) -> None:
         """Remove what a killed process left of its uploads; a day is more than any upload takes."""
@@ -41,3 +42,8 @@ class Worker:
             await resuming.sweep(session, self._files)
             await session.commit()
         self._swept_at = now
+
+    async def _scan(self) -> None:
+        if self._settings.clamd:
+            scanner = Clamd(self._settings.clamd)
+            await scanning.scan(self._database.session, self._files, scanner, self._clock)

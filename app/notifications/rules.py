@@ -98,6 +98,7 @@ TOLD: dict[str, tuple[Told, ...]] = {
     ),
     "delegation.create": (Told(Whom.PERSONS, "delegated"),),
     "delegation.end": (Told(Whom.PERSONS, "delegation_ended"),),
+    "evidence.infected": (Told(Whom.UNIT, "file_infected"), Told(Whom.CLAIMANT, "file_infected")),
     "period.open": (Told(Whom.EVERY_UNIT, "period_opened"),),
 }
 

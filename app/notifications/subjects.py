@@ -63,19 +63,6 @@ def _of_dossier(submission: Submission, year: int, **words: Any) -> Subject:
     )
 
 
-async def _document(session: AsyncSession, object_id: UUID) -> Subject | None:
-    query = (
-        select(Submission, Period.year, Document.file_name)
-        .join(Period, Period.id == Submission.period_id)
-        .join(
-            Document,
-            and_(Document.period_id == Submission.period_id, Document.unit_id == Submission.unit_id),
-        )
-    )
-    row = (await session.execute(query.where(Document.id == object_id))).one_or_none()
-    return row and _of_dossier(row[0], row[1], file=row[2])
-
-
 async def _result(session: AsyncSession, object_id: UUID) -> Subject | None:
     query = select(Result, RankingScope.finalized_by_id).join(
         RankingScope, RankingScope.id == Result.scope_id
@@ -181,6 +168,23 @@ async def _delegation(session: AsyncSession, object_id: UUID) -> Subject | None:
         "ends_on": delegation.ends_on.isoformat(),
     }
     return Subject(words=words, persons=persons([delegation.delegator_id, delegation.delegate_id]))
+
+
+async def _document(session: AsyncSession, object_id: UUID) -> Subject | None:
+    of_its_unit = and_(Submission.period_id == Document.period_id, Submission.unit_id == Document.unit_id)
+    query = (
+        select(Document, Submission, _name_on(Document.unit_id, Period.ends_on), Period.year)
+        .join(Period, Period.id == Document.period_id)
+        .outerjoin(Submission, of_its_unit)
+        .where(Document.id == object_id)
+    )
+    row = (await session.execute(query)).one_or_none()
+    if row is None:
+        return None
+    document, submission, unit, year = row
+    if submission is not None:
+        return _of_dossier(submission, year, file=document.file_name)
+    return Subject(words={"unit": unit, "year": year, "file": document.file_name}, unit_id=document.unit_id)
 
 
 async def _period(session: AsyncSession, object_id: UUID) -> Subject | None:

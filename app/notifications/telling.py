@@ -85,6 +85,7 @@ def _words_of(event: AuditEvent) -> dict[str, Any]:
         "indicator": after.get("indicator"),
         "indicators": after.get("indicators") or list(after.get("answers", ())),
         "group": after.get("group"),
+        "finding": after.get("finding"),
         "items": len(after["items"]) if isinstance(after.get("items"), list) else None,
         "due_at": after.get("due_at"),
         "until_at": after.get("until"),

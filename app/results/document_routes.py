@@ -8,8 +8,8 @@ from fastapi import Response
 from app.accounts.auth import Requires
 from app.accounts.permissions import Permission, Principal
 from app.core.http import DbSession, IfMatch, Now, problems, require_version, router, set_etag
-from app.evidence.models import Document
 from app.evidence.queries import DocumentNotFound
+from app.evidence.scanned import Scanning
 from app.evidence.schemas import DocumentOut, DocumentPatch
 from app.periods.queries import PeriodNotFound, PeriodNotOpen
 from app.results import correcting, documents
@@ -31,11 +31,12 @@ async def change_document(
     caller: CanUpload,
     session: DbSession,
     now: Now,
+    scanning: Scanning,
     response: Response,
-) -> Document:
+) -> DocumentOut:
     """Correct what is said of a document of your unit; what was said before stays in its history."""
     document, submission = await documents.own_document_for(session, caller, document_id)
     require_version(document, if_match)
     await correcting.correct(session, document, submission, body, by=caller, now=now)
     set_etag(response, document)
-    return document
+    return DocumentOut.of(document, scanning=scanning)

@@ -18,6 +18,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.audit import SYSTEM, record
+from app.core.commands import database_url
 from app.core.config import SettingMissing, Settings
 from app.core.db import Database
 from app.core.embedded import EmbeddedPostgresError
@@ -27,7 +28,6 @@ from app.evidence.hold_queries import keep_still
 from app.evidence.models import Document, StoredFile
 from app.results.keeping_queries import Judged, judged
 from app.results.keeping_rules import Fate, Stays
-from app.results.rescore import database_url
 
 log = structlog.get_logger("keeping")
 

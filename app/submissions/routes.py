@@ -11,7 +11,8 @@ from app.core.http import DbSession, IfMatch, Language, Now, problems, require_v
 from app.core.paging import Page, PagingQuery
 from app.evidence.download import DOWNLOAD, Download, Files, sent
 from app.evidence.limits import MaxIndicatorBytes
-from app.evidence.queries import DocumentNotFound
+from app.evidence.queries import DocumentNotFound, require_readable
+from app.evidence.scanned import Scanning
 from app.periods import queries as periods
 from app.submissions import actions, opening, queries, readiness
 from app.submissions.content import changes_between
@@ -205,10 +206,17 @@ async def read_revision(
     responses=DOWNLOAD | problems(queries.SubmissionNotFound, DocumentNotFound),
 )
 async def read_cited_document(
-    submission_id: UUID, document_id: UUID, caller: CanRead, session: DbSession, files: Files
+    submission_id: UUID,
+    document_id: UUID,
+    caller: CanRead,
+    session: DbSession,
+    files: Files,
+    scanning: Scanning,
 ) -> Download:
     """Send a document that an indicator you may see cites; a verifying agency reads here what it verifies."""
-    return await sent(await queries.cited_document(session, caller, submission_id, document_id), files)
+    document = await queries.cited_document(session, caller, submission_id, document_id)
+    await require_readable(session, caller, document, scanning=scanning)
+    return await sent(document, files)
 
 
 # --- turns --------------------------------------------------------------------------------------------------

@@ -82,6 +82,7 @@ ACCESS: dict[str, frozenset[Role]] = {
     "POST /api/v1/evidence": REPORTER,
     "GET /api/v1/evidence/{document_id}": DOSSIER,
     "PATCH /api/v1/evidence/{document_id}": REPORTER,
+    "POST /api/v1/evidence/{document_id}/rescan": ADMIN,
     "GET /api/v1/evidence/{document_id}/content": DOSSIER,
     "OPTIONS /api/v1/evidence/uploads": PUBLIC,
     "POST /api/v1/evidence/uploads": REPORTER,

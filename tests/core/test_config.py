@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from app.core.config import DEMO_SECRET, Bucket, SettingMissing, Settings
 from app.core.files import file_store
@@ -132,3 +132,16 @@ def test_a_bucket_that_cannot_be_meant_is_named(
     with pytest.raises(SettingMissing, match=missing) as refused:
         file_store(settings(monkeypatch, **variables))
     assert "secret-word" not in str(refused.value)
+
+
+@pytest.mark.parametrize("named", ["", "clamd:3310", "127.0.0.1:3310", "[::1]:3310", "unix:/run/clamd.sock"])
+def test_a_scanner_is_a_port_or_a_path(monkeypatch: pytest.MonkeyPatch, named: str) -> None:
+    assert settings(monkeypatch, CLAMD=named).clamd == named
+
+
+@pytest.mark.parametrize(
+    "named", ["clamd", "clamd:", ":3310", "clamd:0", "clamd:65536", "clamd:-1", "clamd:x", "unix:clamd.sock"]
+)
+def test_anything_else_is_not_taken_for_a_scanner(monkeypatch: pytest.MonkeyPatch, named: str) -> None:
+    with pytest.raises(ValidationError, match="clamd"):
+        settings(monkeypatch, CLAMD=named)

@@ -87,6 +87,7 @@ async def test_an_upload_answers_with_what_was_stored_and_its_hash(
         "replaced_by_id": None,
         "uploaded_by_name": REPORTER,
         "uploaded_at": clock.now.isoformat().replace("+00:00", "Z"),
+        "scan": {"state": "not_scanned", "scanned_at": None, "finding": None, "engine": None},
     }
     assert [path.read_bytes() for path in stored()] == [PDF]
 
