@@ -22,6 +22,7 @@ from app.core.openapi import describe
 from app.core.work import working
 from app.councils import routes as councils
 from app.evidence import routes as evidence
+from app.evidence import signature_routes
 from app.evidence.worker import Worker as Evidence
 from app.figures import routes as figures
 from app.lgsp import routes as lgsp
@@ -91,6 +92,7 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
         periods.routes,
         periods.calendar_routes,
         evidence.routes,
+        signature_routes.routes,
         figures.routes,
         councils.routes,
         submissions.period_routes,

@@ -7,6 +7,7 @@ from app.core.config import Settings
 from app.core.db import Database
 from app.core.files import FileStore
 from app.core.work import Step
+from app.evidence.reports import make_reports
 
 Clock = Callable[[], datetime]
 
@@ -20,4 +21,7 @@ class Worker:
     @property
     def steps(self) -> list[Step]:
         """Return the steps of a round."""
-        return []
+        return [self._signatures]
+
+    async def _signatures(self) -> None:
+        await make_reports(self._database, self._files, self._settings.trust_dir, self._clock)

@@ -83,6 +83,7 @@ ACCESS: dict[str, frozenset[Role]] = {
     "GET /api/v1/evidence/{document_id}": DOSSIER,
     "PATCH /api/v1/evidence/{document_id}": REPORTER,
     "GET /api/v1/evidence/{document_id}/content": DOSSIER,
+    "GET /api/v1/evidence/{document_id}/signatures": DOSSIER,
     "GET /api/v1/official-figures": DOSSIER | SERVICE,
     "POST /api/v1/official-figures": AGENCY | SERVICE,
     "GET /api/v1/councils": DOSSIER,

@@ -3,6 +3,7 @@ time stamping authority, revocation lists; and PDFs signed with them as PAdES as
 
 import io
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property
@@ -99,9 +100,7 @@ def issue(
         .serial_number(serial)
         .not_valid_before(begin)
         .not_valid_after(end)
-        .add_extension(
-            x509.BasicConstraints(ca=is_authority, path_length=None if is_authority else None), critical=True
-        )
+        .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
         .add_extension(_usage(is_authority=is_authority), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(own.public_key()), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(by.public_key()), critical=False)
@@ -164,8 +163,9 @@ class Authority:
 
     def stamper(self, at: datetime = SIGNED_AT) -> DummyTimeStamper:
         """Return what stamps an instant."""
-        below = SimpleCertificateStore.from_certs([self.below.parsed])
-        return DummyTimeStamper(self.clock.parsed, self.clock.private, certs_to_embed=below, fixed_dt=at)
+        return DummyTimeStamper(
+            self.clock.parsed, self.clock.private, certs_to_embed=_beside([self.below]), fixed_dt=at
+        )
 
     def crl(
         self,
@@ -237,6 +237,12 @@ class _At(PdfSigner):
         return self
 
 
+def _beside(holders: Sequence[Holder]) -> SimpleCertificateStore:
+    store = SimpleCertificateStore()
+    store.register_multiple([one.parsed for one in holders])
+    return store
+
+
 def sign(
     pdf: bytes,
     by: Holder,
@@ -248,12 +254,13 @@ def sign(
     subfilter: SigSeedSubFilter = SigSeedSubFilter.PADES,
 ) -> bytes:
     """Return a PDF with one more PAdES signature in a field of its own; `others` are certificates put in beside."""
-    signer = SimpleSigner(
-        by.parsed, by.private, SimpleCertificateStore.from_certs([one.parsed for one in others])
-    )
+    signer = SimpleSigner(by.parsed, by.private, _beside(others))
     meta = PdfSignatureMetadata(field_name=field, subfilter=subfilter, md_algorithm="sha256")
     signing = _At(meta, signer, timestamper=stamper).signing_at(at)
-    signed = signing.sign_pdf(IncrementalPdfFileWriter(io.BytesIO(pdf)))
+    with ThreadPoolExecutor(
+        1
+    ) as thread:  # it runs an event loop of its own, which tests with one do not allow
+        signed = thread.submit(signing.sign_pdf, IncrementalPdfFileWriter(io.BytesIO(pdf))).result()
     return bytes(signed.getvalue())
 
 
