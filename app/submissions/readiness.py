@@ -4,19 +4,18 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.catalogue import queries as catalogue
 from app.catalogue.plausibility import Plausibility, Term, plausibilities
 from app.core.problems import Fault, Lang
-from app.evidence.models import Document
 from app.periods.models import Period
 from app.scoring.engine import Scores
 from app.scoring.exact import plain, shown
 from app.scoring.model import IndexSet
-from app.submissions.compared import Before, cited_documents, cited_elsewhere, dossier_before, shares_of
+from app.submissions.compared import Before, dossier_before, shares_of
+from app.submissions.documents import warnings_of_documents
 from app.submissions.models import Submission
 from app.submissions.schemas import FindingOut, ReadinessOut, WarningOut
 
@@ -67,7 +66,7 @@ async def warnings_of(
     if checks is not None:
         found += _contradictions(checks, content)
         found += _jumps(checks.jump, scores, await dossier_before(session, submission, period))
-    return [*found, *await _of_documents(session, content, period, for_reviewer=for_reviewer)]
+    return [*found, *await warnings_of_documents(session, content, period, for_reviewer=for_reviewer)]
 
 
 def _of_scoring(scores: Scores) -> Iterator[Fault]:
@@ -118,39 +117,6 @@ def _jumps(limit: Fraction, scores: Scores, before: Before | None) -> Iterator[F
             vi = f"chỉ số {code} đạt {now}% điểm tối đa, năm {before.year} đạt {earlier}%"
             en = f"indicator {code} earns {now}% of its maximum, {earlier}% in {before.year}"
             yield Fault(f"/answers/{code}", "jump_since_last_year", vi, en)
-
-
-async def _of_documents(
-    session: AsyncSession, content: dict[str, Any], period: Period, *, for_reviewer: bool
-) -> list[Fault]:
-    cited = [
-        (code, UUID(one)) for code, answer in content["answers"].items() for one in answer.get("evidence", [])
-    ]
-    documents = await cited_documents(session, list({one for _, one in cited}))
-    elsewhere = await cited_elsewhere(session, list(documents.values()))
-    found = []
-    for code, document_id in cited:
-        document = documents.get(document_id)
-        if document is None:
-            continue
-        pointer = f"/answers/{code}"
-        if document.issued_on and not period.starts_on <= document.issued_on <= period.ends_on:
-            found.append(_outside(pointer, document, period))
-        if names := elsewhere.get(document_id):
-            who = (", ".join(names),) * 2 if for_reviewer else ("một đơn vị khác", "one other unit")
-            vi = f"tệp {document.file_name} cũng là tài liệu của {who[0]} trong kỳ này"
-            en = f"the file {document.file_name} is also evidence of {who[1]} in this period"
-            found.append(Fault(pointer, "document_used_by_another_unit", vi, en))
-    return found
-
-
-def _outside(pointer: str, document: Document, period: Period) -> Fault:
-    dates = (document.issued_on, period.starts_on, period.ends_on)
-    on, first, last = (f"{one:%d/%m/%Y}" for one in dates if one)
-    vi = f"tệp {document.file_name} đề ngày {on}, ngoài kỳ từ {first} đến {last}"
-    on, first, last = (f"{one}" for one in dates)
-    en = f"the file {document.file_name} is dated {on}, outside the period from {first} to {last}"
-    return Fault(pointer, "document_outside_period", vi, en)
 
 
 def readiness_out(

@@ -1,0 +1,71 @@
+"""What looks odd about the documents that answers cite: warnings of the readiness check, one function for each kind."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.problems import Fault
+from app.evidence.models import Document
+from app.periods.models import Period
+from app.submissions.compared import cited_documents, cited_elsewhere
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A document behind an indicator."""
+
+    code: str
+    document: Document
+
+    @property
+    def pointer(self) -> str:
+        """Return where warnings about it stand: at the answer, which the unit's note explains."""
+        return f"/answers/{self.code}"
+
+
+async def citations_in(session: AsyncSession, content: Mapping[str, Any]) -> list[Citation]:
+    """Return every document that a content cites, once per indicator, in the order of the content."""
+    cited = [
+        (code, UUID(one))
+        for code, answer in content["answers"].items()
+        for one in dict.fromkeys(answer.get("evidence", []))
+    ]
+    documents = await cited_documents(session, list({one for _, one in cited}))
+    return [Citation(code, documents[one]) for code, one in cited if one in documents]
+
+
+async def warnings_of_documents(
+    session: AsyncSession, content: Mapping[str, Any], period: Period, *, for_reviewer: bool
+) -> list[Fault]:
+    """Return what looks odd about the documents; `for_reviewer` names the other units that use the same file."""
+    citations = await citations_in(session, content)
+    elsewhere = await cited_elsewhere(
+        session, list({one.document.id: one.document for one in citations}.values())
+    )
+    found: list[Fault] = []
+    for one in citations:
+        found += _outside(one, period)
+        found += _used_by_others(one, elsewhere.get(one.document.id, []), for_reviewer=for_reviewer)
+    return found
+
+
+def _outside(one: Citation, period: Period) -> Iterator[Fault]:
+    on, first, last = one.document.issued_on, period.starts_on, period.ends_on
+    if on is None or first <= on <= last:
+        return
+    name = one.document.file_name
+    vi = f"tệp {name} đề ngày {on:%d/%m/%Y}, ngoài kỳ từ {first:%d/%m/%Y} đến {last:%d/%m/%Y}"
+    en = f"the file {name} is dated {on}, outside the period from {first} to {last}"
+    yield Fault(one.pointer, "document_outside_period", vi, en)
+
+
+def _used_by_others(one: Citation, names: list[str], *, for_reviewer: bool) -> Iterator[Fault]:
+    if not names:
+        return
+    who = (", ".join(names),) * 2 if for_reviewer else ("một đơn vị khác", "one other unit")
+    vi = f"tệp {one.document.file_name} cũng là tài liệu của {who[0]} trong kỳ này"
+    en = f"the file {one.document.file_name} is also evidence of {who[1]} in this period"
+    yield Fault(one.pointer, "document_used_by_another_unit", vi, en)
