@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import func, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.db import Database, new_id
@@ -33,7 +33,7 @@ async def latest_reports(session: AsyncSession, hashes: Collection[str]) -> dict
     query = (
         select(SignatureReport)
         .where(SignatureReport.sha256.in_(hashes))
-        .distinct(SignatureReport.sha256)
+        .ext(distinct_on(SignatureReport.sha256))
         .order_by(SignatureReport.sha256, SignatureReport.made_at.desc(), SignatureReport.id.desc())
     )
     return {row.sha256: row for row in await session.scalars(query)}

@@ -17,6 +17,7 @@ from app.core.files import content_name
 from app.core.work import one_round
 from app.evidence import reports
 from app.evidence.models import SignatureReport, StoredFile
+from app.evidence.signatures import ENGINE
 from app.evidence.trust import trust_store
 from app.evidence.worker import Worker
 from tests.conftest import Clock, LogIn, logged_in
@@ -84,7 +85,7 @@ async def test_a_report_is_pending_until_the_worker_has_made_it(
     assert found["state"] == "checked"
     assert found["present"] == {
         "trust_version": trust_store(trust_dir).version,
-        "engine": reports.ENGINE,
+        "engine": ENGINE,
         "made_at": clock.now.isoformat().replace("+00:00", "Z"),
     }
     assert found["received_at"] == received_at.isoformat().replace("+00:00", "Z")
