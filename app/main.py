@@ -23,7 +23,7 @@ from app.core.work import working
 from app.councils import routes as councils
 from app.evidence import hold_routes as holds
 from app.evidence import routes as evidence
-from app.evidence import upload_routes
+from app.evidence import signature_routes, upload_routes
 from app.evidence.worker import Worker as Evidence
 from app.figures import routes as figures
 from app.lgsp import routes as lgsp
@@ -97,6 +97,7 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
         upload_routes.routes,
         evidence.routes,
         holds.routes,
+        signature_routes.routes,
         figures.routes,
         councils.routes,
         submissions.period_routes,

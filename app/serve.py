@@ -22,6 +22,7 @@ from app.core.db import Database
 from app.core.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from app.core.files import StoreUnavailable, file_store
 from app.core.migrate import upgrade
+from app.evidence.trust import trust_store
 from app.main import create_app, utc_now
 from app.units.actions import load_units
 
@@ -64,6 +65,7 @@ def run() -> int:
         settings = Settings()
         settings.refuse_default_secrets()
         settings.refuse_nameless_mail()
+        trust_store(settings.trust_dir)
         log.configure(settings.log_level)
         with ExitStack() as stack:
             serve(settings, stack)

@@ -9,6 +9,7 @@ from app.core.files import FileStore
 from app.core.work import Step
 from app.evidence import resuming, scanning
 from app.evidence.clamd import Clamd
+from app.evidence.reports import make_reports
 
 # Uploads that nobody continues wait some hours; looking for them, and through a bucket, is not done in every round.
 SWEEP_EVERY = timedelta(minutes=10)
@@ -26,7 +27,7 @@ class Worker:
     @property
     def steps(self) -> list[Step]:
         """Return the steps of a round."""
-        return [self._drop_leftovers, self._end_uploads, self._scan]
+        return [self._drop_leftovers, self._end_uploads, self._scan, self._signatures]
 
     async def _drop_leftovers(self) -> None:
         """Remove what a killed process left of its uploads; a day is more than any upload takes."""
@@ -47,3 +48,6 @@ class Worker:
         if self._settings.clamd:
             scanner = Clamd(self._settings.clamd)
             await scanning.scan(self._database.session, self._files, scanner, self._clock)
+
+    async def _signatures(self) -> None:
+        await make_reports(self._database, self._files, self._settings.trust_dir, self._clock)

@@ -11,6 +11,7 @@ from app.core.problems import Fault
 from app.evidence.models import Document
 from app.periods.models import Period
 from app.submissions.compared import cited_documents, cited_elsewhere
+from app.submissions.signed import asks_for_signatures, warnings_of_signatures
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,8 @@ async def warnings_of_documents(
         found += _not_in_force(one, period)
         found += _replaced(one)
         found += _used_by_others(one, elsewhere.get(one.document.id, []), for_reviewer=for_reviewer)
+    if citations and await asks_for_signatures(session, period):
+        found += await warnings_of_signatures(session, [(one.pointer, one.document) for one in citations])
     return found
 
 

@@ -94,6 +94,7 @@ ACCESS: dict[str, frozenset[Role]] = {
     "GET /api/v1/evidence-holds/{hold_id}": ADMIN | AUDITOR,
     "POST /api/v1/evidence-holds/{hold_id}/release": ADMIN,
     "GET /api/v1/evidence/{document_id}/revisions": DOSSIER,
+    "GET /api/v1/evidence/{document_id}/signatures": DOSSIER,
     "GET /api/v1/official-figures": DOSSIER | SERVICE,
     "POST /api/v1/official-figures": AGENCY | SERVICE,
     "GET /api/v1/councils": DOSSIER,
