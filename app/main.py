@@ -22,6 +22,7 @@ from app.core.openapi import describe
 from app.core.work import working
 from app.councils import routes as councils
 from app.evidence import routes as evidence
+from app.evidence.content import allowed_types
 from app.evidence.worker import Worker as Evidence
 from app.figures import routes as figures
 from app.lgsp import routes as lgsp
@@ -49,6 +50,7 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
     own_database = database is None
     database = database or Database(settings.sqlalchemy_url, pool_size=settings.db_pool_size)
     files = file_store(settings)
+    allowed_types(settings.evidence_types)  # an unknown one stops the start
     rankings = RankingCache()
 
     @asynccontextmanager

@@ -1,6 +1,5 @@
 """Receiving documents and correcting what is said of them. Nothing is ever deleted."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -16,12 +15,15 @@ from app.core.audit import Actor, record
 from app.core.files import Upload
 from app.core.problems import InvalidRequest, Problem
 from app.evidence import queries
-from app.evidence.content import declared_type, require_type
+from app.evidence.apart import GaveUp, apart
+from app.evidence.content import declared_type, require_type, too_complex
 from app.evidence.models import Document, DocumentRevision, ScanState, StoredFile
 from app.evidence.rules import date_faults, file_name_faults, tidy
 from app.evidence.schemas import DocumentFacts, DocumentOut, DocumentPatch, NewDocumentIn
 from app.periods.queries import period_by_id, require_open
 from app.units.queries import UnitNotFound
+
+LOOK_SECONDS = 30  # how long looking into one file may take; a scanned book takes a hundredth of one
 
 
 class FileTooLarge(Problem):
@@ -45,10 +47,11 @@ class QuotaExceeded(Problem):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How many bytes one file and all files of a unit in a period may have."""
+    """How many bytes one file and all files of a unit in a period may have, and of which media types they may be."""
 
     file_bytes: int
     unit_bytes: int
+    media_types: frozenset[str]
 
 
 async def expect(
@@ -68,7 +71,7 @@ async def expect(
     dates = date_faults("query", new.issued_on, new.valid_from, new.valid_until, now)
     if faults := file_name_faults(new.file_name) + dates:
         raise InvalidRequest(faults=faults)
-    media_type = declared_type(new.file_name)
+    media_type = declared_type(new.file_name, limits.media_types)
     if new.replaces_id is not None:
         known = await queries.document_ids_of(session, new.period_id, new.unit_id, [new.replaces_id])
         if not known:
@@ -105,10 +108,12 @@ async def store(session: AsyncSession, upload: Upload, media_type: str, *, now: 
     That they come is committed before they do: nobody takes them out meanwhile. So a row always has its bytes,
     whatever happens in between; bytes without a row are taken out later.
 
-    Raises: FileTypeNotAllowed (415), FileNameMismatch (415), FileHasMacros (415), FileUnreadable (422),
-    StoreUnavailable (503).
+    Raises: those of content.REFUSALS, StoreUnavailable (503).
     """
-    await asyncio.to_thread(require_type, upload.part, media_type)
+    try:
+        await apart(LOOK_SECONDS, require_type, upload.part, media_type)
+    except GaveUp as error:
+        raise too_complex() from error
     values = {
         "sha256": upload.sha256,
         "size_bytes": upload.size_bytes,

@@ -57,7 +57,11 @@ async def _chunks(request: StrictRequest) -> AsyncIterator[bytes]:
 def limits_of(request: Request) -> actions.Limits:
     """Return the limits of uploads as they are configured."""
     settings = request.app.state.settings
-    return actions.Limits(file_bytes=settings.max_upload_bytes, unit_bytes=settings.max_unit_bytes)
+    return actions.Limits(
+        file_bytes=settings.max_upload_bytes,
+        unit_bytes=settings.max_unit_bytes,
+        media_types=content.allowed_types(settings.evidence_types),
+    )
 
 
 def _announced_bytes(request: Request) -> int:
@@ -78,10 +82,7 @@ def _announced_bytes(request: Request) -> int:
         actions.QuotaExceeded,
         actions.FileTooLarge,
         actions.FileEmpty,
-        content.FileTypeNotAllowed,
-        content.FileNameMismatch,
-        content.FileHasMacros,
-        content.FileUnreadable,
+        *content.REFUSALS,
         UploadInterrupted,
         StoreUnavailable,
     ),
