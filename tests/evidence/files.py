@@ -61,7 +61,7 @@ PDF = pdf()
 def picture(kind: str, *, size: tuple[int, int] = (8, 8), frames: int = 1, **options: object) -> bytes:
     """Return a picture of one of Pillow's kinds."""
     held = io.BytesIO()
-    drawn = [Image.new("RGB", size, (number % 256, 90, 30)) for number in range(frames)]
+    drawn = [Image.new("RGB", size, (number * 40 % 256, 90, 30)) for number in range(frames)]
     more = {"save_all": True, "append_images": drawn[1:]} if frames > 1 else {}
     drawn[0].save(held, kind, **more, **options)
     return held.getvalue()
@@ -91,7 +91,8 @@ def types_xml(*types: str) -> bytes:
     default = (
         '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
     )
-    return f'<?xml version="1.0" encoding="UTF-8"?><Types xmlns="{_PACKAGE}/content-types">{default}{parts}</Types>'.encode()
+    listed = f'<Types xmlns="{_PACKAGE}/content-types">{default}{parts}</Types>'
+    return f'<?xml version="1.0" encoding="UTF-8"?>{listed}'.encode()
 
 
 def zipped(parts: dict[str, bytes], compression: int = zipfile.ZIP_DEFLATED) -> bytes:
@@ -107,7 +108,8 @@ def office(*types: str, **parts: bytes) -> bytes:
     """Return an office file that declares these content types."""
     main = next((_PLACES[kind] for kind in types if kind in _PLACES), "word/document.xml")
     kind = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument"
-    rels = f'<Relationships xmlns="{_PACKAGE}/relationships"><Relationship Id="r1" Type="{kind}" Target="{main}"/></Relationships>'
+    relation = f'<Relationship Id="r1" Type="{kind}" Target="{main}"/>'
+    rels = f'<Relationships xmlns="{_PACKAGE}/relationships">{relation}</Relationships>'
     body = b'<w:document xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"><w:body/></w:document>'
     known = {"[Content_Types].xml": types_xml(*types), "_rels/.rels": rels.encode(), main: body}
     return zipped({**known, **parts})
@@ -124,7 +126,9 @@ SIGNATURE = (
 )
 
 
-def signed_xml(inside: bytes = b"<DLHDon/>", before: bytes = b'<?xml version="1.0" encoding="UTF-8"?>') -> bytes:
+def signed_xml(
+    inside: bytes = b"<DLHDon/>", before: bytes = b'<?xml version="1.0" encoding="UTF-8"?>'
+) -> bytes:
     """Return an XML document that carries a signature, as electronic invoices do."""
     return before + b"<HDon>" + inside + SIGNATURE + b"</HDon>"
 

@@ -1,11 +1,17 @@
 """One look into a file: its family by the first bytes, then what that family must and must not be."""
 
+import logging
 from typing import BinaryIO
 
 from app.core.problems import Problem
 from app.evidence.content import archives, images, office, pdf, signed_xml, zips
+from app.evidence.content.bounds import require_one_file
 from app.evidence.content.kinds import HEAD_BYTES, PDF, XML, ZIP, guess, looks_like, not_allowed
 from app.evidence.content.refusals import FileNameMismatch, damaged
+
+# What the libraries think of a file is told to its sender, not to the server's log.
+for library in ("pikepdf", "PIL"):
+    logging.getLogger(library).addHandler(logging.NullHandler())
 
 
 def require_sound(file: BinaryIO, declared: str) -> None:
@@ -47,6 +53,8 @@ def _look_into_zip(file: BinaryIO, declared: str) -> None:
         if found == ZIP != declared:
             raise not_allowed(ZIP, [declared])
         _require_same(found, declared)
+        if found != ZIP:  # whose first file may stand there as it is
+            require_one_file(file, is_zip=True)
         zips.require_honest(file, archive)
         if found == ZIP:
             archives.require_documents(archive, require_sound)

@@ -3,10 +3,11 @@
 import re
 import zlib
 from collections.abc import Iterable, Iterator
+from itertools import takewhile
 from typing import Any, BinaryIO
 
 import pikepdf
-from pikepdf.settings import qpdf_limit_errors, set_qpdf_limits
+from pikepdf.settings import set_qpdf_limits
 
 from app.evidence.content.bounds import inflated, require_one_file
 from app.evidence.content.kinds import PROGRAMS
@@ -22,7 +23,9 @@ from app.evidence.content.refusals import (
 
 MAX_PAGES = 20_000
 MAX_OBJECTS = 300_000  # some 2 KiB of memory each
-MAX_EXPANDED_BYTES = 4 * 1024**3  # a hundred pages scanned in colour at 300 dpi, without loss, have 2.6 GB
+# A hundred pages scanned in colour at 300 dpi, without loss, have 2.6 GB; pages that are not empty shrink to a fiftieth.
+MAX_EXPANDED_BYTES = 4 * 1024**3
+_FREE_BYTES, _MAX_RATIO = 256 * 1024**2, 300
 MAX_PIXELS = 600_000_000  # an A0 sheet at 600 dpi
 _AT_ONCE_BYTES = 256 * 1024**2
 
@@ -42,11 +45,14 @@ _FACTORS = {
     "/ASCII85Decode": 4,
     "/A85": 4,
 }
-_FLATE = (["/FlateDecode"], ["/Fl"])
+_FLATE = frozenset({"/FlateDecode", "/Fl"})
+_OF_PICTURES = frozenset({"/DCTDecode", "/DCT", "/JPXDecode", "/JBIG2Decode", "/CCITTFaxDecode", "/CCF"})
 
 # Cheap to find in an object's text; what it is there is looked at only then.
 _SUSPECT = re.compile(rb"/(?:JavaScript|JS|Launch|XFA|EF)\b")
 _RUNNING = ("/JavaScript", "/Launch")
+
+_GONE_WITHOUT = re.compile(r"memory limit exceeded|limits error|bad_alloc")
 
 # Applies to the whole process: what the library itself expands, tables and object streams above all.
 set_qpdf_limits(
@@ -65,15 +71,16 @@ def require_sound(file: BinaryIO) -> None:
     Raises: FileUnreadable (422), FileEncrypted (422), FileHasMacros (415), FileAmbiguous (415), those of pikepdf.
     """
     require_one_file(file, _behind(file))
-    limits_met = qpdf_limit_errors()
     with _opened(file) as pdf:
         if int(pdf.trailer.get("/Size", 0)) > MAX_OBJECTS or len(pdf.pages) > MAX_PAGES:
             raise too_complex()
         if not len(pdf.pages):
             raise damaged()
-        _require_moderate([one for one in _harmless(pdf.objects) if isinstance(one, pikepdf.Stream)])
-    if qpdf_limit_errors() > limits_met:  # the library only warns of them
-        raise too_complex()
+        streams = [one for one in _harmless(pdf.objects) if isinstance(one, pikepdf.Stream)]
+        _require_moderate(streams, _enough_for(file.seek(0, 2)))
+        # The library goes on without a table or an object that would expand too much.
+        if any(_GONE_WITHOUT.search(warning) for warning in pdf.get_warnings()):
+            raise expands_too_much()
 
 
 def _behind(file: BinaryIO) -> bytes:
@@ -169,8 +176,13 @@ def _runs() -> FileHasMacros:
 # --- what expands -------------------------------------------------------------------------------------------
 
 
-def _require_moderate(streams: list[pikepdf.Stream]) -> None:
-    """Refuse streams that expand beyond all measure together.
+def _enough_for(size_bytes: int) -> int:
+    """Return how many bytes a file of some size may expand to."""
+    return min(MAX_EXPANDED_BYTES, max(_FREE_BYTES, _MAX_RATIO * size_bytes))
+
+
+def _require_moderate(streams: list[pikepdf.Stream], enough: int) -> None:
+    """Refuse streams that expand to more than is enough for all of them.
 
     Most documents cannot, by the lengths of their streams; where they could, the greatest are expanded in pieces, until
     the others cannot any more.
@@ -181,12 +193,12 @@ def _require_moderate(streams: list[pikepdf.Stream]) -> None:
     bounds = sorted(((_bound(stream), at) for at, stream in enumerate(streams)), reverse=True)
     total, measured = sum(bound for bound, _ in bounds), 0
     for bound, at in bounds:
-        if total <= MAX_EXPANDED_BYTES:
+        if total <= enough:
             break
-        expanded = _expanded_bytes(streams[at], MAX_EXPANDED_BYTES - measured)
+        expanded = min(bound, _expanded_bytes(streams[at], bound, enough - measured))
         measured += expanded
         total += expanded - bound
-        if measured > MAX_EXPANDED_BYTES:
+        if measured > enough:
             raise expands_too_much()
 
 
@@ -202,14 +214,21 @@ def _bound(stream: pikepdf.Stream) -> int:
     return bound
 
 
-def _expanded_bytes(stream: pikepdf.Stream, enough: int) -> int:
-    """Return how many bytes a stream expands to; more than `enough` are not counted to the end."""
-    if _filters(stream) not in _FLATE:
-        return len(stream.read_bytes())
+def _expanded_bytes(stream: pikepdf.Stream, bound: int, enough: int) -> int:
+    """Return how many bytes a stream expands to, `bound` where nobody can tell; beyond `enough` they are not counted."""
+    filters = list(takewhile(lambda name: name not in _OF_PICTURES, _filters(stream)))
+    if not _FLATE.issuperset(filters):
+        try:
+            return len(stream.read_bytes())
+        except pikepdf.PdfError:
+            return bound
+    blocks: Iterable[bytes] = [stream.read_raw_bytes()]
+    for _ in filters:
+        blocks = inflated(blocks)
     size = 0
     try:
-        for piece in inflated([stream.read_raw_bytes()]):
-            size += len(piece)
+        for block in blocks:
+            size += len(block)
             if size > enough:
                 break
     except (EOFError, ValueError, zlib.error):

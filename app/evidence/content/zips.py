@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from app.evidence.content.bounds import PIECE_BYTES, inflated, require_one_file
+from app.evidence.content.bounds import PIECE_BYTES, inflated
 from app.evidence.content.refusals import cut_off, damaged, encrypted, expands_too_much
 
 MAX_EXPANDED_BYTES = 1024**3
@@ -21,10 +21,9 @@ _ENCRYPTED = 0x1 | 0x40 | 0x2000
 def opened(file: BinaryIO) -> zipfile.ZipFile:
     """Return an archive whose directory is plain and keeps to the limits; no part has been read yet.
 
-    Raises: FileUnreadable (422), FileEncrypted (422), FileAmbiguous (415), and those of zipfile.
+    Raises: FileUnreadable (422), FileEncrypted (422), and those of zipfile.
     """
     _require_plain_end(file)
-    require_one_file(file, is_zip=True)
     archive = zipfile.ZipFile(file)
     parts = archive.infolist()
     if any(part.flag_bits & _ENCRYPTED for part in parts):
