@@ -2,8 +2,11 @@
 
 import io
 import zipfile
+import zlib
 from collections.abc import Sequence
+from typing import Literal
 
+import pikepdf
 from PIL import Image
 
 MIB = 1024**2
@@ -54,6 +57,28 @@ def pdf_of(size_bytes: int) -> bytes:
 
 
 PDF = pdf()
+
+
+def locked_pdf(user: str = "user", strength: Literal[2, 3, 4, 6] = 6) -> bytes:
+    """Return a PDF that opens with a password, or (without one) only forbids to change it."""
+    new = strength >= 4
+    lock = pikepdf.Encryption(owner="owner", user=user, R=strength, aes=new, metadata=new)
+    held = io.BytesIO()
+    with pikepdf.open(io.BytesIO(PDF)) as document:
+        document.save(held, encryption=lock)
+    return held.getvalue()
+
+
+def deflated(size: int, layers: int = 1) -> bytes:
+    """Return so many zeros (whole MiB), deflated so many times; a block is made once and stands there many times."""
+    engine = zlib.compressobj(9)
+    block = engine.compress(bytes(MIB)) + engine.flush(zlib.Z_FULL_FLUSH)
+    checksum = (size % 65_521) << 16 | 1
+    out = block[:2] + block[2:] * (size // MIB) + b"\x03\x00" + checksum.to_bytes(4, "big")
+    for _ in range(layers - 1):
+        out = zlib.compress(out, 9)
+    return out
+
 
 # --- pictures -----------------------------------------------------------------------------------------------
 

@@ -23,7 +23,8 @@ from app.evidence.content.refusals import (
 
 MAX_PAGES = 20_000
 MAX_OBJECTS = 300_000  # some 2 KiB of memory each
-# A hundred pages scanned in colour at 300 dpi, without loss, have 2.6 GB; pages that are not empty shrink to a fiftieth.
+# A hundred pages scanned in colour at 300 dpi, without loss, have 2.6 GB; pages with anything on them shrink to a
+# fiftieth.
 MAX_EXPANDED_BYTES = 4 * 1024**3
 _FREE_BYTES, _MAX_RATIO = 256 * 1024**2, 300
 MAX_PIXELS = 600_000_000  # an A0 sheet at 600 dpi
@@ -215,7 +216,7 @@ def _bound(stream: pikepdf.Stream) -> int:
 
 
 def _expanded_bytes(stream: pikepdf.Stream, bound: int, enough: int) -> int:
-    """Return how many bytes a stream expands to, `bound` where nobody can tell; beyond `enough` they are not counted."""
+    """Return how many bytes a stream expands to, `bound` where nobody can tell; counted until they are `enough`."""
     filters = list(takewhile(lambda name: name not in _OF_PICTURES, _filters(stream)))
     if not _FLATE.issuperset(filters):
         try:
