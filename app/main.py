@@ -24,6 +24,7 @@ from app.councils import routes as councils
 from app.evidence import hold_routes as holds
 from app.evidence import routes as evidence
 from app.evidence import signature_routes, upload_routes
+from app.evidence.content import allowed_types
 from app.evidence.worker import Worker as Evidence
 from app.figures import routes as figures
 from app.lgsp import routes as lgsp
@@ -52,6 +53,7 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
     own_database = database is None
     database = database or Database(settings.sqlalchemy_url, pool_size=settings.db_pool_size)
     files = file_store(settings)
+    allowed_types(settings.evidence_types)  # an unknown one stops the start
     rankings = RankingCache()
 
     @asynccontextmanager

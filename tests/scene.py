@@ -24,6 +24,7 @@ from app.scoring.model import Options
 from app.units.queries import unit_ids_by_key
 from tests.client import CheckedClient
 from tests.conftest import START, Clock, _clone, logged_in
+from tests.evidence.files import pdf
 
 SETS = {"department": "camau-2023-so", "district": "camau-2023-huyen", "commune": "camau-2023-xa"}
 UNIT = "xa-31999"  # Phường 9, Thành phố Cà Mau: the commune that most tests look at
@@ -216,7 +217,7 @@ class Scene:
         sent = await caller.post(
             "/api/v1/evidence",
             params=query | {"file_name": f"tài liệu {number}.pdf"},
-            content=b"%PDF-1.4\n% " + str(number).encode() + b"\n%%EOF\n",
+            content=pdf(b"%d" % number),
         )
         assert sent.status_code == 201, sent.text
         found: str = sent.json()["id"]

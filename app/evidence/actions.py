@@ -1,6 +1,5 @@
 """Receiving documents and correcting what is said of them. Nothing is ever deleted."""
 
-import asyncio
 from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -17,12 +16,15 @@ from app.core.audit import Actor, record
 from app.core.files import Upload
 from app.core.problems import InvalidRequest, Problem
 from app.evidence import queries
-from app.evidence.content import declared_type, require_type
+from app.evidence.apart import GaveUp, apart
+from app.evidence.content import declared_type, require_type, too_complex
 from app.evidence.models import Document, DocumentRevision, ScanState, StoredFile
 from app.evidence.rules import date_faults, file_name_faults, tidy
 from app.evidence.schemas import DocumentFacts, DocumentPatch, NewDocumentIn
 from app.periods.queries import period_by_id, require_open
 from app.units.queries import UnitNotFound
+
+LOOK_SECONDS = 30  # how long looking into one file may take; a scanned book takes a hundredth of one
 
 
 class FileTooLarge(Problem):
@@ -58,11 +60,14 @@ class ScanningOff(Problem):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How many bytes one file and all files of a unit in a period may have; how long an upload may be continued."""
+    """What uploads may be: the bytes of one file and of all files of a unit in a period, how long one may be continued,
+    and the media types.
+    """
 
     file_bytes: int
     unit_bytes: int
     resumable_for: timedelta
+    media_types: frozenset[str]
 
 
 async def expect(
@@ -88,7 +93,7 @@ async def expect(
     dates = date_faults(told_in, new.issued_on, new.valid_from, new.valid_until, now)
     if faults := file_name_faults(new.file_name, told_in) + dates:
         raise InvalidRequest(faults=faults)
-    media_type = declared_type(new.file_name)
+    media_type = declared_type(new.file_name, limits.media_types)
     if new.replaces_id is not None:
         known = await queries.document_ids_of(session, new.period_id, new.unit_id, [new.replaces_id])
         if not known:
@@ -126,11 +131,14 @@ async def store(session: AsyncSession, upload: Upload, media_type: str, *, now: 
     That they come is committed before they do: nobody takes them out meanwhile. So a row always has its bytes,
     whatever happens in between; bytes without a row are taken out later.
 
-    Raises: FileTypeNotAllowed (415), FileNameMismatch (415), FileHasMacros (415), FileUnreadable (422),
-    FileInfected (422), StoreUnavailable (503).
+    Raises: those of content.REFUSALS, FileInfected (422), StoreUnavailable (503).
     """
     _refuse_infected(await session.get(StoredFile, upload.sha256))
-    await asyncio.to_thread(require_type, upload.part, media_type)
+    await session.commit()  # looking takes a while, and needs no connection
+    try:
+        await apart(LOOK_SECONDS, require_type, upload.part, media_type)
+    except GaveUp as error:
+        raise too_complex() from error
     values = {
         "sha256": upload.sha256,
         "size_bytes": upload.size_bytes,

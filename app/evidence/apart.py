@@ -37,7 +37,7 @@ async def apart(seconds: float, work: Callable[P, T], *args: P.args, **kwargs: P
 def _pool() -> ProcessPool:
     # A server that forks never holds the threads and connections of this process.
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["app.evidence.content"])
+    context.set_forkserver_preload(["app.evidence.content.look"])
     return ProcessPool(max_workers=WORKERS, initializer=_bound, context=context)
 
 

@@ -10,6 +10,7 @@ from starlette.requests import ClientDisconnect
 from app.core.http import StrictRequest
 from app.core.problems import Problem
 from app.evidence.actions import Limits
+from app.evidence.content import allowed_types
 
 # A client that sends single bytes is as good as silent.
 MIN_PROGRESS_BYTES = 1024
@@ -36,6 +37,7 @@ def limits_of(request: Request) -> Limits:
         file_bytes=settings.max_upload_bytes,
         unit_bytes=settings.max_unit_bytes,
         resumable_for=timedelta(hours=settings.resumable_hours),
+        media_types=allowed_types(settings.evidence_types),
     )
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.db import Database, new_id
 from app.core.files import FileStore, content_name
 from app.evidence.apart import GaveUp, apart
-from app.evidence.content import PDF
+from app.evidence.content.kinds import PDF
 from app.evidence.models import Document, SignatureReport, StoredFile
 from app.evidence.signatures import ENGINE, report_on, without_signatures
 from app.evidence.trust import TrustStore, trust_store

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
-from app.evidence.content import PDF
+from app.evidence.content.kinds import PDF
 from app.evidence.trust import SignerKind
 
 # Each of these alone makes a signature unsound.

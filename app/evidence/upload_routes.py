@@ -132,10 +132,8 @@ async def read_upload(
         UploadInterrupted,
         UploadTooSlow,
         actions.QuotaExceeded,
-        content.FileTypeNotAllowed,
-        content.FileNameMismatch,
-        content.FileHasMacros,
-        content.FileUnreadable,
+        actions.FileInfected,
+        *content.REFUSALS,
         StoreUnavailable,
     ),
 )

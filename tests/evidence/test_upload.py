@@ -17,11 +17,12 @@ from starlette.types import Message
 from app.core.audit import AuditEvent
 from app.core.config import Settings
 from app.core.db import Database
+from app.evidence import actions
 from app.evidence.models import Document
 from tests.conftest import Clock, LogIn, logged_in
 from tests.evidence import files
 from tests.evidence.conftest import REPORTER, Upload, open_period, prepare_period
-from tests.evidence.files import DOCX, JPEG, PDF, PNG, XLSX, office, types_xml, zipped
+from tests.evidence.files import DOCX, JPEG, PDF, PNG, TIFF, WEBP, XLSX, XML, office, pdf, pdf_of, zipped
 
 Stored = Callable[[], list[Path]]
 
@@ -52,6 +53,10 @@ async def test_every_allowed_type_is_recognised_by_its_content(upload: Upload) -
         ("a.jpg", JPEG, "image/jpeg"),
         ("a.jpeg", JPEG, "image/jpeg"),
         ("a.docx", DOCX, "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
+        ("a.webp", WEBP, "image/webp"),
+        ("a.tif", TIFF, "image/tiff"),
+        ("a.tiff", TIFF, "image/tiff"),
+        ("a.xml", XML, "application/xml"),
         ("a.b.xlsx", XLSX, "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
     ]:
         answer = await upload(content, file_name=file_name)
@@ -163,7 +168,7 @@ async def test_an_empty_file_is_refused(refused: Callable[..., Any]) -> None:
 
 
 async def test_a_file_of_exactly_the_limit_is_kept(upload: Upload, settings: Settings) -> None:
-    answer = await upload(PDF.ljust(settings.max_upload_bytes, b"\n"))
+    answer = await upload(pdf_of(settings.max_upload_bytes))
     assert answer.status_code == 201
     assert answer.json()["size_bytes"] == settings.max_upload_bytes
 
@@ -202,24 +207,55 @@ async def test_an_extension_that_does_not_fit_the_content_is_refused(refused: Ca
         await refused(415, "file_name_mismatch", file_name=file_name, content=content)
 
 
-async def test_an_office_file_with_macros_is_refused(refused: Callable[..., Any]) -> None:
-    for content in [
-        office(files.WORD, **{"word/vbaProject.bin": b"macro"}),
-        office(files.WORD, "application/vnd.ms-office.vbaProject"),
-        office(files.MACRO_WORD),
-        office(files.SHEET, files.MACRO_SHEET),
+async def test_what_a_file_must_not_hold_is_refused(refused: Callable[..., Any]) -> None:
+    script = pdf(catalog=b"/OpenAction << /S /JavaScript /JS (app.alert\\(1\\)) >>")
+    for status, code, file_name, content in [
+        (415, "file_has_macros", "a.docx", office(files.WORD, **{"word/vbaProject.bin": b"macro"})),
+        (415, "file_has_macros", "a.pdf", script),
+        (415, "file_ambiguous", "a.pdf", PDF + zipped({"a.exe": files.EXE})),
+        (415, "file_ambiguous", "a.jpg", JPEG + PDF),
+        (415, "file_type_not_allowed", "a.xml", files.SVG),
+        (415, "file_type_not_allowed", "a.xml", b"<a/>"),
+        (422, "file_encrypted", "a.pdf", files.locked_pdf()),
+        (422, "file_unreadable", "a.pdf", PDF[: len(PDF) // 2]),
+        (422, "file_unreadable", "a.docx", DOCX[: len(DOCX) // 2]),
+        (422, "file_unreadable", "a.png", PNG[:-4]),
     ]:
-        await refused(415, "file_has_macros", file_name="a.docx", content=content)
+        problem = await refused(status, code, file_name=file_name, content=content)
+        assert problem["detail"]
 
 
-async def test_a_damaged_office_file_is_refused(refused: Callable[..., Any]) -> None:
-    for content in [
-        DOCX[: len(DOCX) // 2],
-        DOCX.replace(b"[Content_Types].xml", b"[Content_Types].xmm", 1),
-        zipped({"[Content_Types].xml": b"<Types"}),
-        zipped({"[Content_Types].xml": b'<!DOCTYPE x [<!ENTITY a "a">]>' + types_xml(files.WORD)}),
-    ]:
-        await refused(422, "file_unreadable", file_name="a.docx", content=content)
+@pytest.mark.parametrize("layers", [1, 2, 6])
+async def test_a_bomb_is_refused_within_the_bounds_of_a_process_apart(
+    refused: Callable[..., Any], layers: int
+) -> None:
+    filters = b"/Filter [" + b"/FlateDecode " * layers + b"]"
+    bomb = pdf(more=[files.stream(files.deflated(700 * files.MIB, layers), filters)])
+    await refused(422, "file_unreadable", content=bomb)
+    bomb = office(files.SHEET, **{"xl/sheet1.xml": bytes(80 * files.MIB)})
+    await refused(422, "file_unreadable", file_name="a.xlsx", content=bomb)
+
+
+async def test_a_zip_is_taken_only_if_the_settings_name_it(
+    upload: Upload, refused: Callable[..., Any], settings: Settings
+) -> None:
+    archive = zipped({"a.pdf": PDF})
+    problem = await refused(415, "file_type_not_allowed", file_name="a.zip", content=archive)
+    assert "application/zip" not in problem["allowed"]
+    settings.evidence_types = "zip"
+    answer = await upload(archive, file_name="a.zip")
+    assert (answer.status_code, answer.json()["media_type"]) == (201, "application/zip")
+    assert (await upload(PDF)).json()["code"] == "file_type_not_allowed"
+
+
+async def test_a_look_that_ends_its_process_refuses_the_file_and_the_next_one_is_taken(
+    upload: Upload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(actions, "LOOK_SECONDS", 0.001)
+    held = await upload(office(files.SHEET, **{"xl/sheet1.xml": bytes(60 * files.MIB)}), file_name="a.xlsx")
+    assert (held.status_code, held.json()["code"]) == (422, "file_unreadable")
+    monkeypatch.undo()
+    assert (await upload()).status_code == 201
 
 
 # --- the name -----------------------------------------------------------------------------------------------

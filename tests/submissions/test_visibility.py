@@ -107,7 +107,7 @@ async def test_an_agency_reads_the_evidence_of_the_indicators_it_verifies_and_no
     }
     await scene.done(scene.save({"answers": change}))
     police, url = await scene.as_("cong-an-tinh.agency"), await scene.url()
-    assert (await police.get(f"{url}/evidence/{uploaded[0]}")).content.startswith(b"%PDF-1.4")
+    assert (await police.get(f"{url}/evidence/{uploaded[0]}")).content.startswith(b"%PDF-1.7")
     assert (await police.get(f"{url}/evidence/{uploaded[1]}")).status_code == 404
     other = await scene.as_(f"{SIBLING}.reporter")
     assert (await other.get(f"{url}/evidence/{uploaded[0]}")).status_code == 404
