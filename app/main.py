@@ -21,6 +21,7 @@ from app.core.middleware import RequestContext
 from app.core.openapi import describe
 from app.core.work import working
 from app.councils import routes as councils
+from app.evidence import access_routes
 from app.evidence import routes as evidence
 from app.evidence.worker import Worker as Evidence
 from app.figures import routes as figures
@@ -33,6 +34,7 @@ from app.results import routes as results
 from app.results.public import PublishedRankings, RankingCache, listening
 from app.reviews import group_routes, hand_over_routes
 from app.reviews import routes as reviews
+from app.submissions import evidence_routes
 from app.submissions import routes as submissions
 from app.units import routes as units
 
@@ -91,10 +93,12 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
         periods.routes,
         periods.calendar_routes,
         evidence.routes,
+        access_routes.routes,
         figures.routes,
         councils.routes,
         submissions.period_routes,
         submissions.routes,
+        evidence_routes.routes,
         reviews.routes,
         group_routes.routes,
         group_routes.me_routes,

@@ -26,7 +26,7 @@ from app.core.http import (
 from app.core.paging import Page, PagingQuery
 from app.core.problems import Problem
 from app.evidence import actions, content, queries
-from app.evidence.download import ANY_FILE, DOWNLOAD, Download, Files, sent
+from app.evidence.download import ANY_FILE, DOWNLOAD, Download, Files, Inline, Sending
 from app.evidence.models import Document
 from app.evidence.schemas import DocumentOut, DocumentPatch, NewDocumentIn
 from app.periods.queries import PeriodNotFound, PeriodNotOpen
@@ -157,8 +157,11 @@ async def change_document(
 # --- the bytes ----------------------------------------------------------------------------------------------
 
 
+@routes.head("/{document_id}/content", response_class=Download, include_in_schema=False)
 @routes.get("/{document_id}/content", response_class=Download, responses=DOWNLOAD)
-async def download_document(document_id: UUID, caller: CanRead, session: DbSession, files: Files) -> Download:
+async def download_document(
+    document_id: UUID, caller: CanRead, session: DbSession, sender: Sending, inline: Inline = False
+) -> Download:
     """Send the file as it was uploaded; parts of it by Range."""
     document = await queries.document_for(session, caller, document_id)
-    return await sent(document, files)
+    return await sender.sent(document, by=caller, inline=inline)
