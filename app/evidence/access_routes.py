@@ -43,9 +43,9 @@ async def make_document_link(
     return make_link(request, response, by=caller, inline=body.inline, now=now)
 
 
-@routes.head(f"/{{document_id}}/{LINKED}", response_class=Download, include_in_schema=False)
+@routes.head(f"/{{document_id}}/{LINKED}", response_class=Response, include_in_schema=False)
 @routes.get(
-    f"/{{document_id}}/{LINKED}", response_class=Download, responses=DOWNLOAD | problems(LinkNotValid)
+    f"/{{document_id}}/{LINKED}", response_class=Response, responses=DOWNLOAD | problems(LinkNotValid)
 )
 async def follow_document_link(
     document_id: UUID, link: Link, session: DbSession, sender: Sending

@@ -157,8 +157,8 @@ async def change_document(
 # --- the bytes ----------------------------------------------------------------------------------------------
 
 
-@routes.head("/{document_id}/content", response_class=Download, include_in_schema=False)
-@routes.get("/{document_id}/content", response_class=Download, responses=DOWNLOAD)
+@routes.head("/{document_id}/content", response_class=Response, include_in_schema=False)
+@routes.get("/{document_id}/content", response_class=Response, responses=DOWNLOAD)
 async def download_document(
     document_id: UUID, caller: CanRead, session: DbSession, sender: Sending, inline: Inline = False
 ) -> Download:

@@ -36,8 +36,8 @@ async def download_archive(
     return await sender.archived(zipped, name, {one.document.id for one in lines if one.path}, by=caller)
 
 
-@routes.head(_DOCUMENT, response_class=Download, include_in_schema=False)
-@routes.get(_DOCUMENT, response_class=Download, responses=DOWNLOAD | _FOUND)
+@routes.head(_DOCUMENT, response_class=Response, include_in_schema=False)
+@routes.get(_DOCUMENT, response_class=Response, responses=DOWNLOAD | _FOUND)
 async def read_cited_document(
     submission_id: UUID,
     document_id: UUID,
@@ -75,9 +75,9 @@ async def make_cited_document_link(
     return make_link(request, response, by=caller, inline=body.inline, now=now)
 
 
-@routes.head(f"{_DOCUMENT}/{LINKED}", response_class=Download, include_in_schema=False)
+@routes.head(f"{_DOCUMENT}/{LINKED}", response_class=Response, include_in_schema=False)
 @routes.get(
-    f"{_DOCUMENT}/{LINKED}", response_class=Download, responses=DOWNLOAD | _FOUND | problems(LinkNotValid)
+    f"{_DOCUMENT}/{LINKED}", response_class=Response, responses=DOWNLOAD | _FOUND | problems(LinkNotValid)
 )
 async def follow_cited_document_link(
     submission_id: UUID, document_id: UUID, link: Link, session: DbSession, sender: Sending
