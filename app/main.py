@@ -21,9 +21,9 @@ from app.core.middleware import RequestContext, UnreadBodies
 from app.core.openapi import describe
 from app.core.work import working
 from app.councils import routes as councils
+from app.evidence import access_routes, signature_routes, upload_routes
 from app.evidence import hold_routes as holds
 from app.evidence import routes as evidence
-from app.evidence import signature_routes, upload_routes
 from app.evidence.content import allowed_types
 from app.evidence.worker import Worker as Evidence
 from app.figures import routes as figures
@@ -37,6 +37,7 @@ from app.results.keeping import Keeping
 from app.results.public import PublishedRankings, RankingCache, listening
 from app.reviews import group_routes, hand_over_routes
 from app.reviews import routes as reviews
+from app.submissions import evidence_routes
 from app.submissions import routes as submissions
 from app.units import routes as units
 
@@ -100,10 +101,12 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
         evidence.routes,
         holds.routes,
         signature_routes.routes,
+        access_routes.routes,
         figures.routes,
         councils.routes,
         submissions.period_routes,
         submissions.routes,
+        evidence_routes.routes,
         reviews.routes,
         group_routes.routes,
         group_routes.me_routes,

@@ -26,6 +26,7 @@ class Permission(StrEnum):
     EVIDENCE_UPLOAD = "evidence:upload"
     EVIDENCE_KEEP = "evidence:keep"
     HOLD_READ = "hold:read"
+    EVIDENCE_TRACE = "evidence:trace"
     FIGURE_READ = "figure:read"
     FIGURE_GIVE = "figure:give"
     REVIEW_ACT = "review:act"
@@ -82,15 +83,17 @@ _REVIEWER = _DOSSIER | {P.REVIEW_ACT, P.COUNCIL_MANAGE, P.RESULT_FINALIZE}
 ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.PROVINCE_ADMIN: _DOSSIER
     | {P.USER_READ, P.USER_MANAGE, P.SERVICE_MANAGE, P.CATALOGUE_MANAGE, P.PERIOD_MANAGE, P.FEED_READ}
-    | {P.EVIDENCE_KEEP, P.HOLD_READ},
+    | {P.EVIDENCE_KEEP, P.HOLD_READ, P.EVIDENCE_TRACE},
     Role.PROVINCE_REVIEWER: _REVIEWER | {P.FEED_READ},
     Role.PROVINCE_LEADER: _DOSSIER | {P.COUNCIL_MANAGE, P.RESULT_PUBLISH, P.FEED_READ},
     Role.DISTRICT_REVIEWER: _REVIEWER,
     Role.DISTRICT_LEADER: _DOSSIER | {P.COUNCIL_MANAGE, P.RESULT_PUBLISH},
-    Role.UNIT_REPORTER: _DOSSIER | {P.SUBMISSION_EDIT, P.SUBMISSION_SUBMIT, P.EVIDENCE_UPLOAD},
-    Role.UNIT_LEADER: _DOSSIER | {P.SUBMISSION_APPROVE, P.SUBMISSION_SUBMIT, P.APPEAL_LODGE},
+    Role.UNIT_REPORTER: _DOSSIER
+    | {P.SUBMISSION_EDIT, P.SUBMISSION_SUBMIT, P.EVIDENCE_UPLOAD, P.EVIDENCE_TRACE},
+    Role.UNIT_LEADER: _DOSSIER
+    | {P.SUBMISSION_APPROVE, P.SUBMISSION_SUBMIT, P.APPEAL_LODGE, P.EVIDENCE_TRACE},
     Role.VERIFYING_AGENCY: _DOSSIER | {P.FIGURE_GIVE},
-    Role.AUDITOR: _DOSSIER | {P.USER_READ, P.FEED_READ, P.AUDIT_READ, P.HOLD_READ},
+    Role.AUDITOR: _DOSSIER | {P.USER_READ, P.FEED_READ, P.AUDIT_READ, P.HOLD_READ, P.EVIDENCE_TRACE},
     Role.DASHBOARD_READER: _READ | {P.FEED_READ},
     Role.SERVICE: _READ,  # a service account adds the scopes it was given
 }
@@ -165,6 +168,12 @@ class Principal(Actor):
     def may(self, permission: Permission, unit_id: UUID) -> bool:
         """Answer whether the caller may do this for exactly this unit."""
         return unit_id in self.units_with(permission)
+
+    def only_with(self, permission: Permission) -> "Principal":
+        """Return the caller with those roles alone that allow this: what he sees as one who may do it."""
+        return replace(
+            self, grants=frozenset(g for g in self.grants if permission in ROLE_PERMISSIONS[g.role])
+        )
 
     @property
     def own_units(self) -> frozenset[UUID]:

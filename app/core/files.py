@@ -132,6 +132,18 @@ class FileStore:
             found = await obstore.get_async(self._objects, name, options=options)  # type: ignore[arg-type]
         return _blocks(found.stream(min_chunk_size=BLOCK_BYTES))
 
+    async def stream(self, name: str, start: int, end: int) -> AsyncIterator[bytes]:
+        """Return the bytes from `start` up to `end` (excluded) in blocks, as `read` does, for whoever is in a hurry.
+
+        The library reads a local file in pieces of 8 KiB, which takes ten times as long.
+        """
+        if self._bucket is not None:
+            return await self.read(name, start, end)
+        place = self._root / name
+        with _explained():
+            first = await asyncio.to_thread(_read_block, place, start, end)
+        return _blocks_of(place, first, start, end)
+
     @asynccontextmanager
     async def local(self, name: str) -> AsyncIterator[Path]:
         """Give a local file with the bytes of a name, for libraries that need one; it is only to be read."""
@@ -237,6 +249,23 @@ async def _blocks(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     with _explained():
         async for block in stream:
             yield block
+
+
+async def _blocks_of(place: Path, block: bytes, start: int, end: int) -> AsyncIterator[bytes]:
+    while block:
+        yield block
+        start += len(block)
+        if start >= end:
+            return
+        with _explained():
+            block = await asyncio.to_thread(_read_block, place, start, end)
+
+
+def _read_block(place: Path, start: int, end: int) -> bytes:
+    """Return the next bytes. The file is opened for each block: none stays open while a slow client reads."""
+    with place.open("rb", buffering=0) as file:
+        file.seek(start)
+        return file.read(min(end - start, BLOCK_BYTES))
 
 
 @contextmanager

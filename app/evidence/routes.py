@@ -21,7 +21,7 @@ from app.core.http import (
 )
 from app.core.paging import Page, PagingQuery
 from app.evidence import actions, content, queries
-from app.evidence.download import ANY_FILE, DOWNLOAD, Download, Files, sent
+from app.evidence.download import ANY_FILE, DOWNLOAD, Download, Files, Inline, Sending
 from app.evidence.receiving import UploadInterrupted, UploadTooSlow, announced_bytes, chunks, limits_of
 from app.evidence.scanned import Scanning
 from app.evidence.schemas import DocumentOut, DocumentRevisionOut, NewDocumentIn
@@ -136,11 +136,11 @@ async def rescan_document(
 # --- the bytes ----------------------------------------------------------------------------------------------
 
 
-@routes.get("/{document_id}/content", response_class=Download, responses=DOWNLOAD)
+@routes.head("/{document_id}/content", response_class=Response, include_in_schema=False)
+@routes.get("/{document_id}/content", response_class=Response, responses=DOWNLOAD)
 async def download_document(
-    document_id: UUID, caller: CanRead, session: DbSession, files: Files, scanning: Scanning
+    document_id: UUID, caller: CanRead, session: DbSession, sender: Sending, inline: Inline = False
 ) -> Download:
     """Send the file as it was uploaded; parts of it by Range."""
     document = await queries.document_for(session, caller, document_id)
-    await queries.require_readable(session, caller, document, scanning=scanning)
-    return await sent(document, files)
+    return await sender.sent(document, by=caller, inline=inline)

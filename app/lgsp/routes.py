@@ -9,9 +9,9 @@ from fastapi.responses import StreamingResponse
 from app.accounts.auth import Requires
 from app.accounts.permissions import Permission, Principal
 from app.core.http import DbSession, Now, problems, router
+from app.core.sheets import csv_stream
 from app.lgsp import queries
 from app.lgsp.schemas import Format, ProgressOut, ResultRow
-from app.lgsp.sheets import csv_stream
 from app.periods.queries import PeriodNotFound
 
 CanFeed = Annotated[Principal, Requires(Permission.FEED_READ)]

@@ -9,10 +9,7 @@ from app.accounts.auth import Repeatable, Requires
 from app.accounts.permissions import Permission, Principal
 from app.core.http import DbSession, IfMatch, Language, Now, problems, require_version, router, set_etag
 from app.core.paging import Page, PagingQuery
-from app.evidence.download import DOWNLOAD, Download, Files, sent
 from app.evidence.limits import MaxIndicatorBytes
-from app.evidence.queries import DocumentNotFound, require_readable
-from app.evidence.scanned import Scanning
 from app.periods import queries as periods
 from app.submissions import actions, opening, queries, readiness
 from app.submissions.content import changes_between
@@ -198,25 +195,6 @@ async def read_revision(
     """Show one kept state of the content."""
     submission = await queries.whole_submission_for(session, caller, submission_id)
     return RevisionContentOut.model_validate(await queries.revision_of(session, submission, number))
-
-
-@routes.get(
-    "/{submission_id}/evidence/{document_id}",
-    response_class=Download,
-    responses=DOWNLOAD | problems(queries.SubmissionNotFound, DocumentNotFound),
-)
-async def read_cited_document(
-    submission_id: UUID,
-    document_id: UUID,
-    caller: CanRead,
-    session: DbSession,
-    files: Files,
-    scanning: Scanning,
-) -> Download:
-    """Send a document that an indicator you may see cites; a verifying agency reads here what it verifies."""
-    document = await queries.cited_document(session, caller, submission_id, document_id)
-    await require_readable(session, caller, document, scanning=scanning)
-    return await sent(document, files)
 
 
 # --- turns --------------------------------------------------------------------------------------------------

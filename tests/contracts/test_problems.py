@@ -52,6 +52,7 @@ CODES = {
     "invalid_grant": 400,
     "invalid_request": 422,
     "last_administrator": 409,
+    "link_not_valid": 401,
     "method_not_allowed": 405,
     "minutes_not_found": 404,
     "no_units": 409,

@@ -7,11 +7,10 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.audit import AuditEvent
-from app.core.config import Settings
 from app.evidence.queries import document_ids_of
 from tests.conftest import LogIn
 from tests.evidence.conftest import REPORTER, Upload
-from tests.evidence.files import DOCX, PDF
+from tests.evidence.files import PDF
 
 # The commune xa-31999 lies in the district huyen-964.
 SEE_IT = [
@@ -95,68 +94,6 @@ async def test_a_list_of_an_unknown_period_is_not_found(as_user: LogIn, units: d
     reporter = await as_user(REPORTER)
     params = {"period_id": str(uuid4()), "unit_id": str(units["xa-31999"])}
     assert (await reporter.get("/api/v1/evidence", params=params)).json()["code"] == "period_not_found"
-
-
-# --- downloads ----------------------------------------------------------------------------------------------
-
-
-async def test_a_download_carries_the_vietnamese_name_and_cannot_run_in_a_browser(
-    as_user: LogIn, document_id: str
-) -> None:
-    answer = await (await as_user(REPORTER)).get(f"/api/v1/evidence/{document_id}/content")
-    assert answer.headers["content-disposition"] == (
-        'attachment; filename="bao cao _so 1_ _ ca mau.pdf"; '
-        "filename*=UTF-8''B%C3%A1o%20c%C3%A1o%20%22s%E1%BB%91%201%22%20%E2%80%93%20C%C3%A0%20Mau.pdf"
-    )
-    assert answer.headers["content-type"] == "application/pdf"
-    assert answer.headers["x-content-type-options"] == "nosniff"
-    assert "sandbox" in answer.headers["content-security-policy"]
-    assert answer.headers["cache-control"] == "private, no-cache"
-
-
-async def test_the_etag_of_a_download_is_the_hash_of_its_bytes(as_user: LogIn, document_id: str) -> None:
-    reporter = await as_user(REPORTER)
-    sha256 = (await reporter.get(f"/api/v1/evidence/{document_id}")).json()["sha256"]
-    answer = await reporter.get(f"/api/v1/evidence/{document_id}/content")
-    assert answer.headers["etag"] == f'"{sha256}"'
-
-
-async def test_an_office_file_comes_back_byte_for_byte(upload: Upload, as_user: LogIn) -> None:
-    document_id = (await upload(DOCX, file_name="a.docx")).json()["id"]
-    answer = await (await as_user(REPORTER)).get(f"/api/v1/evidence/{document_id}/content")
-    assert answer.content == DOCX
-    assert answer.headers["content-length"] == str(len(DOCX))
-
-
-async def test_a_part_of_a_document_can_be_asked_for(as_user: LogIn, document_id: str) -> None:
-    for asked, part in [
-        ("bytes=0-4", PDF[:5]),
-        ("bytes=5-", PDF[5:]),
-        ("bytes=-6", PDF[-6:]),
-        ("bytes=3-9999", PDF[3:]),
-    ]:
-        reporter = await as_user(REPORTER)
-        answer = await reporter.get(f"/api/v1/evidence/{document_id}/content", headers={"Range": asked})
-        assert answer.status_code == 206
-        assert answer.content == part
-        assert answer.headers["content-range"].endswith(f"/{len(PDF)}")
-
-
-async def test_a_part_that_is_not_there_is_refused_as_a_problem(as_user: LogIn, document_id: str) -> None:
-    for asked in ["bytes=9999-", "bytes=5-2", "pages=1-2"]:
-        reporter = await as_user(REPORTER)
-        answer = await reporter.get(f"/api/v1/evidence/{document_id}/content", headers={"Range": asked})
-        assert (answer.status_code, answer.json()["code"]) == (416, "range_not_satisfiable")
-
-
-async def test_a_document_whose_bytes_are_gone_says_so(
-    as_user: LogIn, document_id: str, settings: Settings
-) -> None:
-    for path in settings.evidence_path.rglob("*"):
-        if path.is_file():
-            path.unlink()
-    answer = await (await as_user(REPORTER)).get(f"/api/v1/evidence/{document_id}/content")
-    assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable")
 
 
 # --- corrections --------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.lgsp.sheets import cell, csv_stream
+from app.core.sheets import cell, csv_stream
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
