@@ -51,7 +51,7 @@ def test_content_that_is_no_allowed_type_is_none_under_any_name(content: bytes) 
             assert (declared, type(refused)) == (XML, FileUnreadable)
 
 
-@pytest.mark.parametrize("declared", TRUE.keys() - {XML, ZIP})
+@pytest.mark.parametrize("declared", [one for one in TRUE if one not in (XML, ZIP)])
 def test_bytes_before_a_file_are_not_overlooked(declared: str) -> None:
     assert code(b"<script>" + TRUE[declared], declared) == "file_type_not_allowed"
 
