@@ -1,6 +1,6 @@
 """A stand-in for clamd that speaks its protocol on a free port and minds every byte of it; it can be ill in many ways.
 
-`tests/evidence/real_clamd.py` runs the same tests against the true one where there is one.
+The same tests run against the true one where there is one: `real_clamd.py`.
 """
 
 import asyncio
