@@ -112,9 +112,8 @@ class Keeping:
     async def _purge(self) -> None:
         now = self._clock()
         if self._begun_at is None or now - self._begun_at >= EVERY:
-            self._begun_at = (
-                now  # also if it fails: nothing here is in a hurry, and everything would be read again
-            )
+            # Before the work, so that a failing store is tried again tomorrow: each try reads every document.
+            self._begun_at = now
             await purge(self._database, self._files, grace=self._grace, now=now)
 
 
