@@ -15,7 +15,7 @@ from app.core.files import FileStore, StoreUnavailable, Upload
 from app.core.problems import Problem
 from app.evidence import actions, upload_queries
 from app.evidence.actions import Limits
-from app.evidence.models import Document, ResumableUpload, UploadPiece
+from app.evidence.models import ResumableUpload, UploadPiece
 from app.evidence.receiving import UploadInterrupted, UploadTooSlow
 from app.evidence.schemas import NewDocumentIn
 from app.evidence.upload_queries import Progress
@@ -148,13 +148,14 @@ async def add(
     bytes are safe. Everything is committed here, because what came before a connection broke is kept, whatever is
     answered.
 
-    Raises: UploadOffsetConflict (409), UploadEnded (410), TooManyPieces (409), and as `finish`.
+    Raises: UploadOffsetConflict (409), UploadEnded (410), TooManyPieces (409), StoreUnavailable (503), and with the
+    last piece QuotaExceeded (409) and why the file is refused, as `actions.store`.
     """
     if not received.size_bytes:
         return seen
     upload_id = seen.upload.id
     if seen.offset_bytes + received.size_bytes == seen.upload.length_bytes:
-        await finish(session, files, seen, received, by=by, limits=limits, now=now)
+        await _finish(session, files, seen, received, by=by, limits=limits, now=now)
     else:
         if seen.pieces >= MAX_PIECES:
             raise TooManyPieces(max_pieces=MAX_PIECES)
@@ -192,7 +193,7 @@ async def _keep(
     await session.commit()
 
 
-async def finish(
+async def _finish(
     session: AsyncSession,
     files: FileStore,
     seen: Progress,
@@ -201,12 +202,8 @@ async def finish(
     by: Principal,
     limits: Limits,
     now: datetime,
-) -> Document:
-    """Make the document whose last bytes were received; a file that is refused ends the upload.
-
-    Raises: UploadOffsetConflict (409), UploadEnded (410), StoreUnavailable (503), QuotaExceeded (409), and why the
-    file is refused, as `actions.store`.
-    """
+) -> None:
+    """Make the document whose last bytes were received; a file that is refused ends the upload."""
     upload_id = seen.upload.id  # known still when the row has to be read again
     async with _whole(session, files, seen, received) as whole:
         try:
@@ -221,10 +218,9 @@ async def finish(
         sha256 = whole.sha256
     upload = await _still(session, upload_id, seen.offset_bytes, by, now)
     new = promised(upload)
-    document = await actions.keep(session, new, id=upload.id, sha256=sha256, by=by, limits=limits, now=now)
+    await actions.keep(session, new, id=upload_id, sha256=sha256, by=by, limits=limits, now=now)
     upload.ended_at = now
     await session.commit()
-    return document
 
 
 async def _still(

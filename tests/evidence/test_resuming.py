@@ -25,9 +25,18 @@ from tests.conftest import Clock, LogIn
 from tests.evidence.conftest import REPORTER, Upload
 from tests.evidence.files import PNG
 from tests.evidence.pieces import PIECE, TUS, UPLOADS, Tus, metadata, pdf
+from tests.scene import Scene, connection, open_database, scene
+
+__all__ = ["connection", "open_database", "scene"]  # every test here begins in the open year 2023
 
 Stored = Callable[[], list[Path]]
 FILE = pdf(3000)
+
+
+@pytest.fixture
+async def period_id(scene: Scene) -> str:
+    """Give the open period."""
+    return str(scene.period["id"])
 
 
 @pytest.fixture
