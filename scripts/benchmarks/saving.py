@@ -65,7 +65,7 @@ async def _action(database: Database, claims: Claims, submission_id: UUID, bodie
     for body in bodies:
         async with database.session() as session, session.begin():
             submission, content = await dossier_for(session, principal, submission_id, lock=True)
-            await save(session, submission, content, body, by=principal, now=utc_now())
+            await save(session, submission, content, body, max_bytes=1, by=principal, now=utc_now())
     return len(bodies) / (time.perf_counter() - started)
 
 
