@@ -43,9 +43,7 @@ async def warnings_of_documents(
 ) -> list[Fault]:
     """Return what looks odd about the documents; `for_reviewer` names the other units that use the same file."""
     citations = await citations_in(session, content)
-    elsewhere = await cited_elsewhere(
-        session, list({one.document.id: one.document for one in citations}.values())
-    )
+    elsewhere = await cited_elsewhere(session, [one.document for one in citations])
     found: list[Fault] = []
     for one in citations:
         found += _outside(one, period)

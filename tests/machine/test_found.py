@@ -125,3 +125,24 @@ def test_documents_join_no_indicator_that_is_closed(world: World, chain: ReviewC
     chain.play("answer", UNIT, f"{UNIT}.reporter", answer)
     shown = world.call(REVIEWER, "GET", f"/submissions/{world.ids[UNIT]}").json()
     assert shown["answers"]["1.1"] == before
+
+
+@pytest.mark.parametrize("world", ["camau-2023"], indirect=True)
+def test_a_refused_document_that_is_back_must_be_explained(world: World, chain: ReviewChain) -> None:
+    """The last decision saw other documents: the one before it still says what it said of this one."""
+    chain.begin(("handed in", "empty", "empty"))
+    d = chain.life.dossiers[UNIT]
+    one, other = d.documents
+    chain.play("claim", UNIT, REVIEWER)
+    chain.play("reopen_entry", UNIT, REVIEWER, {"days": 3, "indicators": ["1.1"]})
+    for cited, refused in (([one, other], one), ([other], other), ([other, one], None)):
+        answer = d.content["answers"]["1.1"] | {"evidence": cited}
+        chain.play("edit", UNIT, f"{UNIT}.reporter", {"answers": {"1.1": answer}})
+        if refused:
+            decision = {"indicator": "1.1", "kind": "evidence", "disallowed": [refused], **REASON}
+            chain.play("adjust", UNIT, REVIEWER, decision)
+    assert "1.1" in chain.life.to_explain(d)
+    found = world.call(REVIEWER, "GET", f"/submissions/{world.ids[UNIT]}/review/readiness").json()["warnings"]
+    unexplained = [warning["code"] for warning in found if not warning["is_explained"]]
+    assert "document_disallowed_before" in unexplained
+    chain.play("pass", UNIT, REVIEWER)

@@ -141,7 +141,9 @@ class OwnYear:
         by = Principal(
             id=SYSTEM.id, name="-", acting_for=None, request_id="-", unit_id=new.unit_id, grants=frozenset()
         )
-        limits = actions.Limits(file_bytes=1024**2, unit_bytes=1024**2)
+        limits = actions.Limits(
+            file_bytes=1024**2, unit_bytes=1024**2, resumable_for=timedelta(days=2), media_types=frozenset()
+        )
         sha256 = hashlib.sha256(content).hexdigest()
         document = await actions.keep(session, new, sha256=sha256, by=by, limits=limits, now=self._clock.now)
         return document.id
