@@ -10,7 +10,7 @@ import pikepdf
 from pikepdf.settings import set_qpdf_limits
 
 from app.core.problems import Problem
-from app.evidence.content.bounds import inflated, require_one_file
+from app.evidence.content.bounds import PIECE_BYTES, inflated, require_one_file
 from app.evidence.content.kinds import PROGRAMS
 from app.evidence.content.refusals import (
     FileHasMacros,
@@ -28,13 +28,12 @@ MAX_OBJECTS = 300_000  # some 2 KiB of memory each
 # fiftieth.
 MAX_EXPANDED_BYTES = 4 * 1024**3
 _FREE_BYTES, _MAX_RATIO = 256 * 1024**2, 300
-MAX_PIXELS = 600_000_000  # an A0 sheet at 600 dpi
+MAX_PIXELS = 600_000_000  # an A0 sheet at 600 dpi; a page of a book has 35 million
 _AT_ONCE_BYTES = 256 * 1024**2
 
 _HEADER = re.compile(rb"%PDF-[12]\.\d")
 _TAIL_BYTES = 2048
 _LINEARIZED = re.compile(rb"/Linearized\b[^>]*?/L\s+(\d+)")
-_HEADERS_PIECE_BYTES = 4 * 1024**2
 
 # How many times their length the bytes behind a filter can have at most; the filters of pictures are bounded by pixels.
 _FACTORS = {
@@ -132,7 +131,7 @@ def _opened(file: BinaryIO) -> pikepdf.Pdf:
 def _has_second_header(file: BinaryIO) -> bool:
     file.seek(5)
     before = b""
-    while block := file.read(_HEADERS_PIECE_BYTES):
+    while block := file.read(PIECE_BYTES):
         if b"%PDF-" in before + block:
             return True
         before = block[-4:]
