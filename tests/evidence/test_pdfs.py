@@ -36,7 +36,10 @@ def saved(**options: object) -> bytes:
         files.PDF + b"\r\n\x00\x00% signed on 2023-12-15\n",
         files.PDF.replace(b"startxref\n", b"startxref\n1"),  # a wrong table, which readers put right
         files.PDF.replace(b"endobj", b"endobj "),
+        files.PDF.replace(b"/Length 3", b"/Length 9"),
+        files.PDF.replace(b"/Length 3", b"/Length 1"),
         pdf(more=[stream(zlib.compress(bytes(MIB)), FLATE)]),
+        pdf(more=[b"12", b"true", b"null", b"1.5", b"(a)", b"[1 2 null]", b"/Name", b"4 0 R"]),
         pdf(more=[stream(b"<00> " * 10, b"/Filter [/ASCIIHexDecode]")]),
     ],
 )

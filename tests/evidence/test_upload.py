@@ -15,10 +15,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.types import Message
 
 from app.core.audit import AuditEvent
-from app.core.config import Settings
+from app.core.config import SettingMissing, Settings
 from app.core.db import Database
 from app.evidence import actions
 from app.evidence.models import Document
+from app.main import create_app
 from tests.conftest import Clock, LogIn, logged_in
 from tests.evidence import files
 from tests.evidence.conftest import REPORTER, Upload, open_period, prepare_period
@@ -246,6 +247,11 @@ async def test_a_zip_is_taken_only_if_the_settings_name_it(
     answer = await upload(archive, file_name="a.zip")
     assert (answer.status_code, answer.json()["media_type"]) == (201, "application/zip")
     assert (await upload(PDF)).json()["code"] == "file_type_not_allowed"
+
+
+async def test_a_setting_that_names_an_unknown_type_stops_the_start(app: FastAPI, settings: Settings) -> None:
+    with pytest.raises(SettingMissing, match="EVIDENCE_TYPES"):
+        create_app(settings.model_copy(update={"evidence_types": "pdf,exe"}), app.state.database)
 
 
 async def test_a_look_that_ends_its_process_refuses_the_file_and_the_next_one_is_taken(

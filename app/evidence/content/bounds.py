@@ -8,8 +8,6 @@ from typing import BinaryIO
 from app.evidence.content.refusals import two_in_one
 
 PIECE_BYTES = 1024**2
-MAX_PIXELS = 600_000_000  # an A0 sheet at 600 dpi; a page of a book has 35 million
-MAX_FRAMES = 1000
 
 # A reader of PDF takes a file whose header stands anywhere in the first KiB, and a browser one that begins with markup.
 _OPENING_BYTES = 1024

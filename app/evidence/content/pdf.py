@@ -9,7 +9,8 @@ from typing import Any, BinaryIO
 import pikepdf
 from pikepdf.settings import set_qpdf_limits
 
-from app.evidence.content.bounds import inflated, require_one_file
+from app.core.problems import Problem
+from app.evidence.content.bounds import PIECE_BYTES, inflated, require_one_file
 from app.evidence.content.kinds import PROGRAMS
 from app.evidence.content.refusals import (
     FileHasMacros,
@@ -27,13 +28,12 @@ MAX_OBJECTS = 300_000  # some 2 KiB of memory each
 # fiftieth.
 MAX_EXPANDED_BYTES = 4 * 1024**3
 _FREE_BYTES, _MAX_RATIO = 256 * 1024**2, 300
-MAX_PIXELS = 600_000_000  # an A0 sheet at 600 dpi
+MAX_PIXELS = 600_000_000  # an A0 sheet at 600 dpi; a page of a book has 35 million
 _AT_ONCE_BYTES = 256 * 1024**2
 
 _HEADER = re.compile(rb"%PDF-[12]\.\d")
 _TAIL_BYTES = 2048
 _LINEARIZED = re.compile(rb"/Linearized\b[^>]*?/L\s+(\d+)")
-_HEADERS_PIECE_BYTES = 4 * 1024**2
 
 # How many times their length the bytes behind a filter can have at most; the filters of pictures are bounded by pixels.
 _FACTORS = {
@@ -53,7 +53,7 @@ _OF_PICTURES = frozenset({"/DCTDecode", "/DCT", "/JPXDecode", "/JBIG2Decode", "/
 _SUSPECT = re.compile(rb"/(?:JavaScript|JS|Launch|XFA|EF)\b")
 _RUNNING = ("/JavaScript", "/Launch")
 
-_GONE_WITHOUT = re.compile(r"memory limit exceeded|limits error|bad_alloc")
+_TOO_MUCH = re.compile(r"memory limit exceeded|limits error|bad_alloc")
 
 # Applies to the whole process: what the library itself expands, tables and object streams above all.
 set_qpdf_limits(
@@ -77,11 +77,22 @@ def require_sound(file: BinaryIO) -> None:
             raise too_complex()
         if not len(pdf.pages):
             raise damaged()
-        streams = [one for one in _harmless(pdf.objects) if isinstance(one, pikepdf.Stream)]
+        try:
+            streams = [one for one in _harmless(pdf.objects) if isinstance(one, pikepdf.Stream)]
+        except pikepdf.PdfError as error:
+            raise _because(str(error)) from error
         _require_moderate(streams, _enough_for(file.seek(0, 2)))
-        # The library goes on without a table or an object that would expand too much.
-        if any(_GONE_WITHOUT.search(warning) for warning in pdf.get_warnings()):
-            raise expands_too_much()
+        # The library goes on without a table that would expand too much.
+        for warning in pdf.get_warnings():
+            if _TOO_MUCH.search(warning):
+                raise expands_too_much()
+
+
+def _because(said: str) -> Problem:
+    """Return the refusal for what the library says when it cannot read on."""
+    if _TOO_MUCH.search(said):
+        return expands_too_much()
+    return encrypted() if "encrypt" in said else damaged()
 
 
 def _behind(file: BinaryIO) -> bytes:
@@ -102,25 +113,25 @@ def _behind(file: BinaryIO) -> bytes:
 
 
 def _opened(file: BinaryIO) -> pikepdf.Pdf:
+    """Return the document as readers see it, who put right what sloppy programs write."""
     try:
-        return pikepdf.open(file, attempt_recovery=False)
+        pikepdf.open(file, attempt_recovery=False).close()
     except pikepdf.PasswordError as error:
         raise encrypted() from error
     except pikepdf.PdfError:
-        # Sloppy programs write wrong tables; readers put them right, each in its own way: of two documents one behind
-        # the other, each reader could find another one.
+        # Each makes up for a missing table in its own way: of two documents in one file they could find either.
         if _has_second_header(file):
             raise two_in_one() from None
     try:
         return pikepdf.open(file)
     except pikepdf.PdfError as error:
-        raise (encrypted() if "encrypt" in str(error) else damaged()) from error
+        raise _because(str(error)) from error
 
 
 def _has_second_header(file: BinaryIO) -> bool:
     file.seek(5)
     before = b""
-    while block := file.read(_HEADERS_PIECE_BYTES):
+    while block := file.read(PIECE_BYTES):
         if b"%PDF-" in before + block:
             return True
         before = block[-4:]
@@ -133,6 +144,8 @@ def _has_second_header(file: BinaryIO) -> bool:
 def _harmless(objects: Iterable[Any]) -> Iterator[Any]:
     """Give the objects on; refuse those that run something, wherever in the document they hang."""
     for one in objects:
+        if not isinstance(one, pikepdf.Object):  # a number, or nothing
+            continue
         says = one.stream_dict if isinstance(one, pikepdf.Stream) else one
         if _SUSPECT.search(says.unparse(resolved=True)):
             _require_harmless(says)
