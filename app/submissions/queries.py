@@ -247,8 +247,7 @@ async def submission_out(
     shown = SubmissionSummary.model_validate(submission).model_dump()
     whole = sees_all(caller, submission)
     if not whole:
-        codes = (await verified_codes(session, caller))[submission.index_set_id]
-        answers = {code: answer for code, answer in content["answers"].items() if code in codes}
+        answers = await answers_seen(session, caller, submission, content)
         content = {"general_information": {}, "contacts": {}, "answers": answers}
     return SubmissionOut(
         **shown,
@@ -310,6 +309,17 @@ async def _approval(
     )
 
 
+async def answers_seen(
+    session: AsyncSession, caller: Principal, submission: Submission, content: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the answers of a dossier to the indicators the caller may see."""
+    answers: dict[str, Any] = content["answers"]
+    if sees_all(caller, submission):
+        return answers
+    codes = (await verified_codes(session, caller))[submission.index_set_id]
+    return {code: answer for code, answer in answers.items() if code in codes}
+
+
 async def cited_document(
     session: AsyncSession, caller: Principal, submission_id: UUID, document_id: UUID
 ) -> Document:
@@ -318,10 +328,7 @@ async def cited_document(
     Raises: SubmissionNotFound, DocumentNotFound.
     """
     submission, content = await dossier_for(session, caller, submission_id)
-    answers = content["answers"]
-    if not sees_all(caller, submission):
-        codes = (await verified_codes(session, caller))[submission.index_set_id]
-        answers = {code: answer for code, answer in answers.items() if code in codes}
+    answers = await answers_seen(session, caller, submission, content)
     cited = {one for answer in answers.values() for one in answer.get("evidence", [])}
     document = await session.get(Document, document_id) if str(document_id) in cited else None
     if document is None:
