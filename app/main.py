@@ -38,6 +38,7 @@ from app.results.public import PublishedRankings, RankingCache, listening
 from app.reviews import group_routes, hand_over_routes
 from app.reviews import routes as reviews
 from app.submissions import evidence_routes
+from app.submissions import evidence_view_routes
 from app.submissions import routes as submissions
 from app.units import routes as units
 
@@ -107,6 +108,7 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
         submissions.period_routes,
         submissions.routes,
         evidence_routes.routes,
+        evidence_view_routes.routes,
         reviews.routes,
         group_routes.routes,
         group_routes.me_routes,

@@ -39,11 +39,12 @@ async def warnings_of_signatures(session: AsyncSession, cited: Sequence[tuple[st
     found: list[Fault] = []
     for pointer, document in cited:
         made = reports.get(document.sha256)
-        found += _of_document(pointer, document, made.report if made else None)
+        found += findings_of(pointer, document, made.report if made else None)
     return found
 
 
-def _of_document(pointer: str, document: Document, report: Mapping[str, Any] | None) -> Iterator[Fault]:
+def findings_of(pointer: str, document: Document, report: Mapping[str, Any] | None) -> Iterator[Fault]:
+    """Return what is missing of both signatures on a document, by its present report."""
     state = state_of(document.media_type, report)
     if report is None or state is not ReportState.CHECKED:
         yield _not_checked(pointer, document.file_name, state, report)

@@ -120,6 +120,8 @@ ACCESS: dict[str, frozenset[Role]] = {
     "GET /api/v1/submissions/{submission_id}/evidence/{document_id}": DOSSIER,
     "POST /api/v1/submissions/{submission_id}/evidence/{document_id}/links": DOSSIER,
     "GET /api/v1/submissions/{submission_id}/evidence/{document_id}/linked": PUBLIC,
+    "GET /api/v1/submissions/{submission_id}/documents": DOSSIER,
+    "GET /api/v1/submissions/{submission_id}/evidence/{document_id}/signatures": DOSSIER,
     "POST /api/v1/submissions/{submission_id}/approve": UNIT_LEADER,
     "POST /api/v1/submissions/{submission_id}/submit": REPORTER | UNIT_LEADER,
     "POST /api/v1/submissions/{submission_id}/recall": REPORTER | UNIT_LEADER,
