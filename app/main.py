@@ -37,8 +37,7 @@ from app.results.keeping import Keeping
 from app.results.public import PublishedRankings, RankingCache, listening
 from app.reviews import group_routes, hand_over_routes
 from app.reviews import routes as reviews
-from app.submissions import evidence_routes
-from app.submissions import evidence_view_routes
+from app.submissions import evidence_routes, evidence_view_routes
 from app.submissions import routes as submissions
 from app.units import routes as units
 

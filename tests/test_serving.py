@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 
 from app.accounts.first import DEMO_PASSWORD
+from tests.s3 import Place, S3Server
 
 ROOT = Path(__file__).parents[1]
 
@@ -133,3 +134,17 @@ def test_a_port_in_use_is_named(tmp_path: Path) -> None:
         service = Service(tmp_path, PORT=str(port))
         assert service.process.wait(60) == 2
         assert f"127.0.0.1:{port} cannot be used" in service.text()
+
+
+def test_a_bucket_that_cannot_be_written_is_named_before_anything_is_started(
+    tmp_path: Path, s3_server: S3Server
+) -> None:
+    place = Place(tmp_path / "evidence", s3_server)
+    service = Service(tmp_path / "var", **place.variables() | {"EVIDENCE_STORE": "s3://no-such-bucket"})
+    assert service.process.wait(40) == 2
+    assert "Not started: EVIDENCE_STORE: there is no such bucket" in service.text()
+    assert not (tmp_path / "var/postgres").exists()
+    service = Service(tmp_path / "var", **place.variables())
+    assert log_in(service.address()) == 200
+    service.process.send_signal(signal.SIGTERM)
+    assert service.process.wait(20) in (0, 130, 143)

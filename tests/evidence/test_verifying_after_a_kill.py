@@ -4,7 +4,8 @@ import os
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,23 @@ from uuid import uuid4
 import httpx
 
 from app.accounts.first import DEMO_PASSWORD
+from app.core.vietnamese import VIETNAM
 from tests.evidence.conftest import REPORTER, SETS
 from tests.evidence.files import PDF
 from tests.test_serving import ROOT, Service
 
 CONTENT = PDF + bytes(3 * 1024**2)
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Service]:
+    """Run the service over a folder; it is ended, however the block is left."""
+    service = Service(folder, WORKER_SECONDS="0.2")
+    try:
+        yield service
+    finally:
+        service.process.terminate()
+        service.process.wait(20)
 
 
 def logged_in(url: str, username: str) -> httpx.Client:
@@ -36,9 +49,10 @@ def logged_in(url: str, username: str) -> httpx.Client:
 
 
 def open_period(admin: httpx.Client) -> str:
-    """Open the assessment year in which the test runs."""
-    year = datetime.now(UTC).year
-    prepared = admin.post("/periods", json={"year": year, "guidance_on": f"{year - 1}-12-15", "sets": SETS})
+    """Open the assessment year in which the test runs: it begins on 15/12."""
+    today = datetime.now(VIETNAM).date()
+    body = {"year": (today + timedelta(days=17)).year, "guidance_on": today.isoformat(), "sets": SETS}
+    prepared = admin.post("/periods", json=body)
     assert prepared.status_code == 201, prepared.text
     period_id: str = prepared.json()["id"]
     opened = admin.post(f"/periods/{period_id}/open", headers={"If-Match": prepared.headers["etag"]})
@@ -94,36 +108,29 @@ def age(part: Path, by: timedelta) -> None:
 
 def test_a_killed_upload_leaves_nothing_but_a_file_that_is_removed_after_a_day(tmp_path: Path) -> None:
     incoming = tmp_path / "evidence/incoming"
-    first = Service(tmp_path, WORKER_SECONDS="0.2")
-    url = first.address()
-    period_id = open_period(logged_in(url, "admin"))
-    reporter = logged_in(url, REPORTER)
-    unit_id = reporter.get("/me").json()["grants"][0]["unit_id"]
-    params = {"period_id": period_id, "unit_id": unit_id, "file_name": "a.pdf"}
-    kept = reporter.post("/evidence", params=params, content=PDF)
-    assert kept.status_code == 201, kept.text
-    assert verified(tmp_path) == (0, [f"OK 1 files, {len(PDF)} bytes"])
+    ok = [f"OK 1 files, {len(PDF)} bytes"]
+    with running(tmp_path) as first:
+        url = first.address()
+        with logged_in(url, "admin") as admin, logged_in(url, REPORTER) as reporter:
+            params = {"period_id": open_period(admin), "unit_id": reporter.get("/me").json()["unit_id"]}
+            asked = {**params, "file_name": "a.pdf"}
+            kept = reporter.post("/evidence", params=asked, content=PDF)
+            assert kept.status_code == 201, kept.text
+            with half_an_upload(url, reporter.headers["authorization"], asked, CONTENT):
+                until(lambda: [part for part in incoming.glob("*.part") if part.stat().st_size])
+                first.process.kill()
+                first.process.wait(10)
 
-    with half_an_upload(url, reporter.headers["authorization"], params, CONTENT):
-        until(lambda: [part for part in incoming.glob("*.part") if part.stat().st_size])
-        first.process.kill()
-        first.process.wait(10)
-
-    second = Service(tmp_path, WORKER_SECONDS="0.2")
-    reporter = logged_in(second.address(), REPORTER)
-    listed = reporter.get("/evidence", params={"period_id": period_id, "unit_id": unit_id}).json()
-    assert [document["id"] for document in listed["items"]] == [kept.json()["id"]]
-    assert reporter.get(f"/evidence/{kept.json()['id']}/content").content == PDF
     (left,) = incoming.glob("*.part")
-    assert verified(tmp_path) == (0, [f"OK 1 files, {len(PDF)} bytes"])
-    age(left, timedelta(hours=2))
-    status, lines = verified(tmp_path)
-    assert status == 1
-    assert [line.split(":")[0] for line in lines] == [f"leftover incoming/{left.name}"]
-    age(left, timedelta(hours=25))
-    until(lambda: not left.exists())
-    assert verified(tmp_path) == (0, [f"OK 1 files, {len(PDF)} bytes"])
-    assert reporter.post("/evidence", params=params, content=CONTENT).status_code == 201
-    second.process.terminate()
-    assert second.process.wait(20) in (0, 130, 143)
+    with running(tmp_path) as second, logged_in(second.address(), REPORTER) as reporter:
+        listed = reporter.get("/evidence", params=params).json()["items"]
+        assert [document["id"] for document in listed] == [kept.json()["id"]]
+        assert reporter.get(f"/evidence/{kept.json()['id']}/content").content == PDF
+        assert verified(tmp_path) == (0, ok)
+        age(left, timedelta(hours=2))
+        status, lines = verified(tmp_path)
+        assert (status, [line.split(":")[0] for line in lines]) == (1, [f"leftover incoming/{left.name}"])
+        age(left, timedelta(hours=25))
+        until(lambda: not left.exists())
+        assert reporter.post("/evidence", params=asked, content=CONTENT).status_code == 201
     assert verified(tmp_path) == (0, [f"OK 2 files, {len(PDF) + len(CONTENT)} bytes"])
