@@ -20,7 +20,8 @@ from app.core import log
 from app.core.config import SettingMissing, Settings
 from app.core.db import Database
 from app.core.embedded import EmbeddedPostgres, EmbeddedPostgresError
-from app.core.files import StoreUnavailable, file_store
+from app.core.files import file_store
+from app.core.incoming import StoreUnavailable
 from app.core.migrate import upgrade
 from app.evidence.trust import trust_store
 from app.main import create_app, utc_now

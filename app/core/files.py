@@ -1,18 +1,14 @@
 """The content store: immutable bytes, each named by its SHA-256, in a folder of the local disk or in an S3 bucket."""
 
 import asyncio
-import hashlib
 import os
 import re
 import stat
 from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import Future
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from queue import SimpleQueue
-from threading import Thread
 
 import obstore
 import structlog
@@ -22,13 +18,10 @@ from obstore.store import LocalStore, S3Store
 from app.core.buckets import bucket_of
 from app.core.config import Settings
 from app.core.db import new_id
-from app.core.problems import Problem
+from app.core.incoming import BLOCK_BYTES, Upload, unavailable
 
 log = structlog.get_logger("files")
 
-# What one upload holds in memory: the block being filled and those that wait for the disk. Reads come in blocks too.
-BLOCK_BYTES = 512 * 1024
-WAITING_BLOCKS = 4
 
 # An object larger than a part goes into a bucket in parts, so many at a time: they are held in memory.
 PART_BYTES = 5 * 1024**2
@@ -40,14 +33,6 @@ INCOMING = "incoming"
 PIECES = "pieces"
 _OURS = re.compile(rf"[0-9a-f]{{2}}|{PIECES}")
 _CONTENT = re.compile(r"([0-9a-f]{2})/([0-9a-f]{2})/(\1\2[0-9a-f]{60})")
-
-
-class StoreUnavailable(Problem):
-    """The store refuses to write or to answer, or a file that must be there is not."""
-
-    status, code = 503, "store_unavailable"
-    title_vi, title_en = "Kho tài liệu tạm thời không dùng được", "The file store is temporarily unavailable"
-    headers = {"Retry-After": "10"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +77,7 @@ class FileStore:
         """Open an upload; unless it is kept, nothing of it stays, however the block is left."""
         with _explained():
             await asyncio.to_thread(self.incoming.mkdir, mode=0o700, parents=True, exist_ok=True)
-        upload = Upload(self, self.incoming / f"{new_id().hex}.part")
+        upload = Upload(self._keep, self.incoming / f"{new_id().hex}.part")
         self._open.add(upload.part.name)
         try:
             yield upload
@@ -114,6 +99,9 @@ class FileStore:
                     self._bucket, name, part, chunk_size=PART_BYTES, max_concurrency=PARTS_AT_ONCE
                 )
 
+    async def _keep(self, part: Path, sha256: str) -> None:
+        await self.take(part, content_name(sha256))
+
     async def size_of(self, name: str) -> int | None:
         """Return the size in bytes of what lies under a name, None if nothing does."""
         with _explained():
@@ -128,28 +116,21 @@ class FileStore:
         start < end ≤ size: stores differ in what they say to anything else.
         """
         with _explained():
+            if self._bucket is None:
+                # The library reads a local file in pieces of 8 KiB, which takes ten times as long.
+                place = self._root / name
+                first = await asyncio.to_thread(_read_block, place, start, end)
+                return _blocks_of(place, first, start, end)
             options = {} if end is None and not start else {"range": _range(start, end)}
-            found = await obstore.get_async(self._objects, name, options=options)  # type: ignore[arg-type]
+            found = await obstore.get_async(self._bucket, name, options=options)  # type: ignore[arg-type]
         return _blocks(found.stream(min_chunk_size=BLOCK_BYTES))
-
-    async def stream(self, name: str, start: int, end: int) -> AsyncIterator[bytes]:
-        """Return the bytes from `start` up to `end` (excluded) in blocks, as `read` does, for whoever is in a hurry.
-
-        The library reads a local file in pieces of 8 KiB, which takes ten times as long.
-        """
-        if self._bucket is not None:
-            return await self.read(name, start, end)
-        place = self._root / name
-        with _explained():
-            first = await asyncio.to_thread(_read_block, place, start, end)
-        return _blocks_of(place, first, start, end)
 
     @asynccontextmanager
     async def local(self, name: str) -> AsyncIterator[Path]:
         """Give a local file with the bytes of a name, for libraries that need one; it is only to be read."""
         if self._bucket is None:
             if await self.size_of(name) is None:
-                raise _unavailable(FileNotFoundError(name))
+                raise unavailable(FileNotFoundError(name))
             yield self._root / name
             return
         async with self.receiving() as copy:
@@ -251,21 +232,21 @@ async def _blocks(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
             yield block
 
 
-async def _blocks_of(place: Path, block: bytes, start: int, end: int) -> AsyncIterator[bytes]:
+async def _blocks_of(place: Path, block: bytes, start: int, end: int | None) -> AsyncIterator[bytes]:
     while block:
         yield block
         start += len(block)
-        if start >= end:
+        if end is not None and start >= end:
             return
         with _explained():
             block = await asyncio.to_thread(_read_block, place, start, end)
 
 
-def _read_block(place: Path, start: int, end: int) -> bytes:
+def _read_block(place: Path, start: int, end: int | None) -> bytes:
     """Return the next bytes. The file is opened for each block: none stays open while a slow client reads."""
     with place.open("rb", buffering=0) as file:
         file.seek(start)
-        return file.read(min(end - start, BLOCK_BYTES))
+        return file.read(BLOCK_BYTES if end is None else min(end - start, BLOCK_BYTES))
 
 
 @contextmanager
@@ -274,107 +255,7 @@ def _explained() -> Iterator[None]:
     try:
         yield
     except (OSError, BaseError) as error:
-        raise _unavailable(error) from error
-
-
-class Upload:
-    """Bytes on their way into the store.
-
-    A thread of its own hashes and writes them, fed through a bounded queue: the event loop never waits for the disk,
-    the client is slowed down to the disk's pace, and a slow client takes no thread from a pool that others need.
-    """
-
-    def __init__(self, store: FileStore, part: Path) -> None:
-        self.part = part
-        self.size_bytes = 0
-        self.sha256 = ""
-        self._store = store
-        self._loop = asyncio.get_running_loop()
-        self._block, self._filled = bytearray(BLOCK_BYTES), 0
-        self._blocks: SimpleQueue[memoryview | None] = SimpleQueue()
-        self._room = asyncio.Semaphore(WAITING_BLOCKS)
-        self._is_discarded = False
-        # The hash of everything written, or what went wrong; running from the start, so that nobody can cancel it.
-        self._written: Future[str | Exception] = Future()
-        self._written.set_running_or_notify_cancel()
-        Thread(target=self._write_all, name="upload", daemon=True).start()
-
-    async def write(self, chunk: bytes) -> None:
-        """Take the next bytes; waits while the disk is behind.
-
-        Raises: StoreUnavailable (503).
-        """
-        self.size_bytes += len(chunk)
-        rest = memoryview(chunk)
-        while rest:
-            taken = rest[: BLOCK_BYTES - self._filled]
-            # Into a block of its full size: a growing one would be copied again and again.
-            self._block[self._filled : self._filled + len(taken)] = taken
-            self._filled += len(taken)
-            rest = rest[len(taken) :]
-            if self._filled == BLOCK_BYTES:
-                await self._hand_over()
-
-    async def finish(self) -> None:
-        """Wait until every byte is on the disk; then `part` can be read and `sha256` (hex) is set.
-
-        Raises: StoreUnavailable (503).
-        """
-        if self._filled:
-            await self._hand_over()
-        self._blocks.put(None)
-        self.sha256 = await self._outcome()
-
-    async def keep(self) -> None:
-        """Make the finished bytes visible under their hash; they survive a power cut from here on.
-
-        Raises: StoreUnavailable (503).
-        """
-        await self._store.take(self.part, content_name(self.sha256))
-
-    async def discard(self) -> None:
-        """Leave nothing behind of what was not kept."""
-        self._is_discarded = True
-        self._blocks.put(None)
-        # A callback, not a line after the wait: the wait can be cancelled, the callback cannot.
-        self._written.add_done_callback(lambda _: _forget(self.part))
-        await asyncio.wait([asyncio.wrap_future(self._written)])
-
-    async def _hand_over(self) -> None:
-        await self._room.acquire()
-        if self._written.done():  # only a failure can come before the end
-            await self._outcome()
-        self._blocks.put(memoryview(self._block)[: self._filled])
-        self._block, self._filled = bytearray(BLOCK_BYTES), 0
-
-    async def _outcome(self) -> str:
-        outcome = await asyncio.wrap_future(self._written)
-        if isinstance(outcome, Exception):
-            raise _unavailable(outcome) from outcome
-        return outcome
-
-    def _write_all(self) -> None:
-        try:
-            self._written.set_result(self._write_blocks())
-        except Exception as error:
-            self._written.set_result(error)
-            self._make_room()  # whoever waits for room learns of it now
-
-    def _write_blocks(self) -> str:
-        digest = hashlib.sha256()
-        with self.part.open("xb") as file:
-            while (block := self._blocks.get()) is not None and not self._is_discarded:
-                file.write(block)
-                digest.update(block)
-                self._make_room()
-            if not self._is_discarded:
-                file.flush()
-                os.fsync(file.fileno())
-        return digest.hexdigest()
-
-    def _make_room(self) -> None:
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._room.release)
+        raise unavailable(error) from error
 
 
 def _write_and_forget(place: Path) -> None:
@@ -384,19 +265,9 @@ def _write_and_forget(place: Path) -> None:
         place.unlink(missing_ok=True)
 
 
-def _forget(part: Path) -> None:
-    with suppress(OSError):  # with the whole folder gone, so is the file
-        part.unlink(missing_ok=True)
-
-
 def _sync_folder(folder: Path) -> None:
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _unavailable(error: Exception) -> StoreUnavailable:
-    log.error("store_unavailable", exc_info=error)
-    return StoreUnavailable()

@@ -13,7 +13,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from app.accounts.permissions import Permission, Principal
 from app.core.audit import Actor, record
-from app.core.files import Upload
+from app.core.incoming import Upload
 from app.core.problems import InvalidRequest, Problem
 from app.evidence import queries
 from app.evidence.apart import GaveUp, apart

@@ -15,8 +15,9 @@ from starlette.types import Receive, Scope, Send
 from app.accounts.permissions import Principal
 from app.core.conditional import byte_range, matches
 from app.core.config import Settings
-from app.core.files import FileStore, StoreUnavailable, content_name
+from app.core.files import FileStore, content_name
 from app.core.http import DbSession, Now, problems
+from app.core.incoming import StoreUnavailable
 from app.core.problems import Problem
 from app.core.vietnamese import searchable
 from app.evidence import accesses, content
@@ -143,7 +144,7 @@ class Download(Response):
             said["Content-Range"] = f"bytes {start}-{end - 1}/{self._size}"
         if request.method == "HEAD":
             return Response(headers=said, media_type=self.media_type)
-        blocks = exactly(await self._files.stream(self._name, start, end), end - start)
+        blocks = exactly(await self._files.read(self._name, start, end), end - start)
         return StreamingResponse(blocks, 206 if part else 200, said, self.media_type)
 
     def _part_asked_for(self, request: Request) -> tuple[int, int] | None:

@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.accounts.permissions import Principal
 from app.core.audit import SYSTEM, Actor, record
 from app.core.db import new_id
-from app.core.files import FileStore, StoreUnavailable, Upload
+from app.core.files import FileStore
+from app.core.incoming import StoreUnavailable, Upload
 from app.core.problems import Problem
 from app.evidence import actions, upload_queries
 from app.evidence.actions import Limits

@@ -7,7 +7,6 @@ from fastapi import Query, Response
 
 from app.accounts.auth import Repeatable, Requires
 from app.accounts.permissions import Permission, Principal
-from app.core.files import StoreUnavailable
 from app.core.http import (
     DbSession,
     IdempotencyKey,
@@ -19,6 +18,7 @@ from app.core.http import (
     router,
     set_etag,
 )
+from app.core.incoming import StoreUnavailable
 from app.core.paging import Page, PagingQuery
 from app.evidence import actions, content, queries
 from app.evidence.download import ANY_FILE, DOWNLOAD, Download, Files, Inline, Sending

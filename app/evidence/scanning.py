@@ -8,7 +8,8 @@ from sqlalchemy import exists, select
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from app.core.audit import SYSTEM, record
-from app.core.files import FileStore, StoreUnavailable, content_name
+from app.core.files import FileStore, content_name
+from app.core.incoming import StoreUnavailable
 from app.evidence.clamd import SCAN_SECONDS, Clamd, NotScanned
 from app.evidence.models import Document, ScanState, StoredFile
 from app.evidence.rules import next_scan

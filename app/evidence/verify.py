@@ -32,7 +32,8 @@ from app.core.commands import database_url
 from app.core.config import SettingMissing, Settings
 from app.core.db import Database
 from app.core.embedded import EmbeddedPostgresError
-from app.core.files import PIECES, FileStore, Stored, StoreUnavailable, content_name, file_store, sha256_of
+from app.core.files import PIECES, FileStore, Stored, content_name, file_store, sha256_of
+from app.core.incoming import StoreUnavailable
 from app.evidence.models import Document, ResumableUpload, StoredFile, UploadPiece
 
 PAGE = 500

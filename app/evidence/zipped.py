@@ -53,6 +53,6 @@ class Zipped:
                 continue
             if self._asked_for is not None:
                 name, size_bytes = self._asked_for
-                source, self._asked_for = await self._files.stream(name, 0, size_bytes), None
+                source, self._asked_for = await self._files.read(name, 0, size_bytes), None
             assert source is not None, "a file asks for itself before its first block"
             self._block = await anext(source, b"")

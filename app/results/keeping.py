@@ -22,7 +22,8 @@ from app.core.commands import database_url
 from app.core.config import SettingMissing, Settings
 from app.core.db import Database
 from app.core.embedded import EmbeddedPostgresError
-from app.core.files import FileStore, StoreUnavailable, content_name, file_store
+from app.core.files import FileStore, content_name, file_store
+from app.core.incoming import StoreUnavailable
 from app.core.work import Step
 from app.evidence.hold_queries import keep_still
 from app.evidence.models import Document, StoredFile

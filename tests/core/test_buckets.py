@@ -12,7 +12,8 @@ from pydantic import SecretStr
 
 from app.core.buckets import SILENCE_SECONDS
 from app.core.config import SettingMissing, Settings
-from app.core.files import StoreUnavailable, content_name
+from app.core.files import content_name
+from app.core.incoming import StoreUnavailable
 from app.serve import require_store
 from tests.core.test_files import MIB, names, read_bytes, store_bytes
 from tests.s3 import Place, S3Server

@@ -13,15 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.core.files import (
-    BLOCK_BYTES,
-    PART_BYTES,
-    WAITING_BLOCKS,
-    FileStore,
-    StoreUnavailable,
-    content_name,
-    sha256_of,
-)
+from app.core.files import PART_BYTES, FileStore, content_name, sha256_of
+from app.core.incoming import BLOCK_BYTES, WAITING_BLOCKS, StoreUnavailable
 from tests.s3 import Place
 
 MIB = 1024**2

@@ -16,7 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.config import Settings
 from app.core.db import Database, new_id
-from app.core.files import StoreUnavailable, content_name, file_store
+from app.core.files import content_name, file_store
+from app.core.incoming import StoreUnavailable
 from app.core.work import one_round
 from app.evidence import verify
 from app.evidence.models import Document, ResumableUpload, ScanState, StoredFile, UploadPiece

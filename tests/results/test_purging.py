@@ -15,7 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.config import Settings
 from app.core.db import Database
-from app.core.files import FileStore, StoreUnavailable, content_name
+from app.core.files import FileStore, content_name
+from app.core.incoming import StoreUnavailable
 from app.core.work import one_round
 from app.evidence.hold_queries import keep_still
 from app.evidence.models import Document, StoredFile
