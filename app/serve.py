@@ -1,9 +1,7 @@
 """Start everything: database, migrations, reference data, HTTP server; and end it all again."""
 
 import asyncio
-import signal
 import socket
-import sys
 from contextlib import ExitStack
 from datetime import datetime
 
@@ -141,13 +139,3 @@ def bound(settings: Settings) -> socket.socket:
         raise SettingMissing(
             f"HOST, PORT: {settings.host}:{settings.port} cannot be used ({error.strerror})"
         ) from error
-
-
-if __name__ == "__main__":
-    # Both end the server in order, also where a script started it in the background with interrupts ignored.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
-    try:
-        sys.exit(run())
-    except KeyboardInterrupt:
-        sys.exit(130)

@@ -29,7 +29,7 @@ class Service:
         environment = {**inherited, "VAR_DIR": str(folder), "PORT": "0", **variables}
         with self.printed.open("wb") as file:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "app.serve"],
+                [sys.executable, "-m", "app"],
                 cwd=ROOT,
                 env=environment,
                 stderr=file,

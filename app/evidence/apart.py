@@ -26,7 +26,11 @@ async def apart(seconds: float, work: Callable[P, T], *args: P.args, **kwargs: P
 
     Raises: GaveUp after so many seconds of work, or where the process died.
     """
-    future = _pool().schedule(work, args=args, kwargs=kwargs, timeout=seconds)
+    try:
+        future = _pool().schedule(work, args=args, kwargs=kwargs, timeout=seconds)
+    except RuntimeError:  # all processes of it were killed: a pool does not recover from that
+        _pool.cache_clear()
+        future = _pool().schedule(work, args=args, kwargs=kwargs, timeout=seconds)
     try:
         return await asyncio.wrap_future(future)
     except (TookTooLong, ProcessExpired, MemoryError) as error:

@@ -79,9 +79,7 @@ def service(url: str, **settings: str) -> Iterator[tuple[int, int]]:
             **settings,
         }
         with (Path(folder) / "log").open("wb") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "app.serve"], env=environment, stderr=log, stdout=log
-            )
+            process = subprocess.Popen([sys.executable, "-m", "app"], env=environment, stderr=log, stdout=log)
         try:
             wait_until_up(port)
             yield port, process.pid

@@ -191,7 +191,9 @@ def begin(
         session.add(opened)
         await session.flush()
         for offset, size in enumerate(sizes):
-            session.add(UploadPiece(upload_id=opened.id, offset_bytes=offset, size_bytes=size))
+            name = f"pieces/{opened.id}/{offset}"
+            piece = UploadPiece(upload_id=opened.id, offset_bytes=offset, size_bytes=size, object_name=name)
+            session.add(piece)
         await session.flush()
         return f"pieces/{opened.id}"
 

@@ -17,10 +17,10 @@ import httpx
 from app.accounts.first import DEMO_PASSWORD
 from app.core.vietnamese import VIETNAM
 from tests.evidence.conftest import REPORTER, SETS
-from tests.evidence.files import PDF
+from tests.evidence.files import PDF, pdf_of
 from tests.test_serving import ROOT, Service
 
-CONTENT = PDF + bytes(3 * 1024**2)
+CONTENT = pdf_of(3 * 1024**2)
 
 
 @contextmanager
