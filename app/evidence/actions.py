@@ -133,7 +133,6 @@ async def store(session: AsyncSession, upload: Upload, media_type: str, *, now: 
 
     Raises: those of content.REFUSALS, FileInfected (422), StoreUnavailable (503).
     """
-    _refuse_infected(await session.get(StoredFile, upload.sha256))
     await session.commit()  # looking takes a while, and needs no connection
     try:
         await apart(LOOK_SECONDS, require_type, upload.part, media_type)
@@ -149,9 +148,8 @@ async def store(session: AsyncSession, upload: Upload, media_type: str, *, now: 
         "scan_attempts": 0,
     }
     again = {"touched_at": now, "purged_at": None}
-    await session.execute(
-        insert(StoredFile).values(values).on_conflict_do_update(index_elements=["sha256"], set_=again)
-    )
+    coming = insert(StoredFile).values(values).on_conflict_do_update(index_elements=["sha256"], set_=again)
+    _refuse_infected((await session.scalars(coming.returning(StoredFile))).one())
     await session.commit()
     await upload.keep()
 
@@ -191,8 +189,8 @@ async def keep(
     return document
 
 
-def _refuse_infected(stored: StoredFile | None) -> None:
-    if stored is not None and stored.scan_state is ScanState.INFECTED:
+def _refuse_infected(stored: StoredFile) -> None:
+    if stored.scan_state is ScanState.INFECTED:
         raise FileInfected(finding=stored.scan_finding)
 
 
@@ -228,8 +226,7 @@ async def require_room(
     if more_bytes:
         mine = func.hashtextextended(f"{new.period_id}:{new.unit_id}", 1)
         await session.execute(select(func.pg_advisory_xact_lock(mine)))
-    used = await queries.bytes_of(session, new.period_id, new.unit_id)
-    used += await queries.reserved_bytes(session, new.period_id, new.unit_id, but=reserved_by)
+    used = await queries.bytes_used(session, new.period_id, new.unit_id, but=reserved_by)
     if used + max(more_bytes, 1) > limits.unit_bytes:
         vi = f"Đã dùng {used} byte, tối đa {limits.unit_bytes} byte."
         en = f"{used} bytes are used, at most {limits.unit_bytes} bytes."

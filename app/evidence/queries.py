@@ -53,23 +53,23 @@ async def sizes_of(
     return {document_id: size for document_id, size in (await session.execute(query)).all()}
 
 
-async def bytes_of(session: AsyncSession, period_id: UUID, unit_id: UUID) -> int:
-    """Return how many bytes the unit's documents of the period have together."""
-    query = select(func.coalesce(func.sum(Document.size_bytes), 0)).where(
+async def bytes_used(
+    session: AsyncSession, period_id: UUID, unit_id: UUID, *, but: UUID | None = None
+) -> int:
+    """Return how many bytes the unit's documents of the period have, and its resumable uploads will have.
+
+    Uploads that have ended do not count, nor does the one named by `but`.
+    """
+    kept = select(func.coalesce(func.sum(Document.size_bytes), 0)).where(
         Document.period_id == period_id, Document.unit_id == unit_id
     )
-    return int(await session.scalar(query) or 0)
-
-
-async def reserved_bytes(session: AsyncSession, period_id: UUID, unit_id: UUID, *, but: UUID | None) -> int:
-    """Return how many bytes the unit's resumable uploads of the period will have that have not ended."""
-    query = select(func.coalesce(func.sum(ResumableUpload.length_bytes), 0)).where(
+    reserved = select(func.coalesce(func.sum(ResumableUpload.length_bytes), 0)).where(
         ResumableUpload.period_id == period_id,
         ResumableUpload.unit_id == unit_id,
         ResumableUpload.ended_at.is_(None),
         ResumableUpload.id.is_distinct_from(but),
     )
-    return int(await session.scalar(query) or 0)
+    return int(await session.scalar(select(kept.scalar_subquery() + reserved.scalar_subquery())) or 0)
 
 
 async def revisions_page(

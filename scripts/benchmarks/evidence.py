@@ -96,7 +96,15 @@ def serve(port: int) -> None:
             Route("/files/{name}", send),
         ]
     )
-    uvicorn.run(app, port=port, http="httptools", loop="uvloop", log_config=None, access_log=False)
+    uvicorn.run(
+        app,
+        port=port,
+        http="httptools",
+        loop="uvloop",
+        log_config=None,
+        access_log=False,
+        timeout_keep_alive=75,
+    )
 
 
 # --- the clients --------------------------------------------------------------------------------------------
