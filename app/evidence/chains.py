@@ -142,7 +142,7 @@ class Chains:
         if path is None or not certificates:
             return _revocation("unknown")
         # Ours alone first: nothing a file brings along can keep them from being heard.
-        for lists in (self._own, self._all):
+        for lists in (self._own, self._all) if self._all != self._own else (self._own,):
             for one in certificates:
                 revoked = await _state(one, path, self.context(moment, lists, _OF_ANY_AGE))
                 if isinstance(revoked, RevokedError):

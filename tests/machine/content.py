@@ -39,7 +39,10 @@ def value(answer: Mapping[str, Any] | None) -> Json:
 
 
 class Reading:
-    """How one content is judged under a policy: `proof_counts` where nothing counts without evidence (004:73)."""
+    """How one content is judged under a policy: `proof_counts` where nothing counts without evidence (004:73).
+
+    There documents must bear two signatures too (004:57), and those of the machine bear none.
+    """
 
     def __init__(self, content: Json, *, proof_counts: bool) -> None:
         self.content, self.answers = content, content["answers"]
@@ -74,12 +77,13 @@ class Reading:
 
     @property
     def odd(self) -> set[str]:
-        """Return the indicators whose figures look wrong without being impossible (rulings 2, 3)."""
+        """Return the indicators that look wrong without being impossible: figures (rulings 2, 3), signatures (12)."""
+        unsigned = {code for code, one in self.answers.items() if self.proof_counts and one.get("evidence")}
         answer = self.answers.get(RATIO, {})
         figures = answer.get("figures")
         if not figures or (self.proof_counts and not answer.get("evidence")):
-            return set()
-        return {RATIO} if figures["a"] > figures["b"] or not figures["b"] else set()
+            return unsigned
+        return unsigned | ({RATIO} if figures["a"] > figures["b"] or not figures["b"] else set())
 
     @property
     def unproved(self) -> set[str]:

@@ -68,7 +68,7 @@ def test_correcting_one_indicator_of_a_passed_dossier_leaves_the_others_as_they_
     chain.play("edit", UNIT, f"{UNIT}.reporter", bodies.complete(chain.life.dossiers[UNIT]))
     chain.play("edit", UNIT, f"{UNIT}.reporter", unproved)
     chain.play("approve", UNIT, f"{UNIT}.leader")
-    chain.play("submit", UNIT, f"{UNIT}.reporter")
+    chain.play("submit", UNIT, f"{UNIT}.reporter", bodies.NOTE)
     chain._bring_to_an_end(UNIT)
     assert _settled(world)["without_evidence"] == ["2.2"]
     _answers_after_the_pass(chain, "2.2")
