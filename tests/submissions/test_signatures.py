@@ -77,7 +77,6 @@ def of_strangers() -> bytes:
         (of_nobody_known, ["signature_person_missing", "signature_organisation_missing"]),
         (revised, ["signature_not_sound", "signature_not_sound"]),
         (of_strangers, ["signature_not_sound"]),  # one sound signature of the leader is enough
-        (lambda: signed_twice()[:-300], ["signature_not_checked"]),
     ],
 )
 async def test_what_is_missing_of_the_two_signatures_is_told(
