@@ -53,7 +53,7 @@ async def apart(seconds: float, work: Callable[P, T], *args: P.args, **kwargs: P
             log.warning("process_died", work=work.__name__, error=type(error).__name__)
             died = error
         finally:
-            future.cancel()  # where nobody waits for it any more
+            future.cancel()  # type: ignore[no-untyped-call]  # where nobody waits for it any more
     if isinstance(died, ProcessExpired):
         raise _gave_up(work, died) from died
     raise Unavailable() from died
@@ -74,7 +74,7 @@ def _pool() -> ProcessPool:
 
 
 def _end(pool: ProcessPool) -> None:
-    pool.stop()
+    pool.stop()  # type: ignore[no-untyped-call]
     pool.join()
 
 
