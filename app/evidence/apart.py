@@ -5,13 +5,23 @@ import multiprocessing
 import resource
 from collections.abc import Callable
 from concurrent.futures import TimeoutError as TookTooLong
+from concurrent.futures.process import BrokenProcessPool
 from functools import cache
+from threading import Thread
 from typing import ParamSpec, TypeVar
 
+import structlog
 from pebble import ProcessExpired, ProcessPool
+
+from app.core.problems import Unavailable
+
+log = structlog.get_logger("apart")
 
 WORKERS = 2
 MAX_MEMORY_BYTES = 1024**3
+
+# How long work may wait for a process: longer than the files of some busy minutes take.
+WAIT_SECONDS = 120.0
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -24,21 +34,52 @@ class GaveUp(Exception):
 async def apart(seconds: float, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Return what a function of a module returns that runs in another process; its exceptions come through.
 
-    Raises: GaveUp after so many seconds of work, or where the process died.
+    A process can die of its work, or be ended by somebody: only what two processes die of is given up.
+
+    Raises: GaveUp after so many seconds of work, or where the process died; Unavailable (503) where none took it up.
     """
-    try:
+    died: Exception = Unavailable()
+    for _ in range(2):
         future = _pool().schedule(work, args=args, kwargs=kwargs, timeout=seconds)
-    except RuntimeError:  # all processes of it were killed: a pool does not recover from that
-        _pool.cache_clear()
-        future = _pool().schedule(work, args=args, kwargs=kwargs, timeout=seconds)
-    try:
-        return await asyncio.wrap_future(future)
-    except (TookTooLong, ProcessExpired, MemoryError) as error:
-        raise GaveUp(f"{work.__name__}: {type(error).__name__}") from error
+        try:
+            waiting = asyncio.wrap_future(future)
+            await asyncio.wait([waiting], timeout=seconds + WAIT_SECONDS)
+            if not waiting.done():
+                raise Unavailable()
+            return waiting.result()
+        except (TookTooLong, MemoryError) as error:
+            raise _gave_up(work, error) from error
+        except (ProcessExpired, BrokenProcessPool) as error:
+            log.warning("process_died", work=work.__name__, error=type(error).__name__)
+            died = error
+        finally:
+            future.cancel()  # type: ignore[no-untyped-call]  # where nobody waits for it any more
+    if isinstance(died, ProcessExpired):
+        raise _gave_up(work, died) from died
+    raise Unavailable() from died
+
+
+def _gave_up(work: Callable[..., object], error: Exception) -> GaveUp:
+    return GaveUp(f"{work.__name__}: {type(error).__name__}")
+
+
+def _pool() -> ProcessPool:
+    """Return the processes; new ones where the pool is broken, as by the end of a process that had nothing to do."""
+    pool = _begun()
+    if not pool.active:
+        _begun.cache_clear()
+        Thread(target=_end, args=(pool,), name="pool", daemon=True).start()
+        pool = _begun()
+    return pool
+
+
+def _end(pool: ProcessPool) -> None:
+    pool.stop()  # type: ignore[no-untyped-call]
+    pool.join()
 
 
 @cache
-def _pool() -> ProcessPool:
+def _begun() -> ProcessPool:
     # A server that forks never holds the threads and connections of this process.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["app.evidence.content.look"])
@@ -46,5 +87,7 @@ def _pool() -> ProcessPool:
 
 
 def _bound() -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for what, most in ((resource.RLIMIT_AS, MAX_MEMORY_BYTES), (resource.RLIMIT_CORE, 0)):
+        _, allowed = resource.getrlimit(what)  # the system may allow less, and never lets it be raised
+        bound = most if allowed == resource.RLIM_INFINITY else min(most, allowed)
+        resource.setrlimit(what, (bound, bound))
