@@ -10,7 +10,7 @@ from pydantic_core import from_json
 from sqlalchemy import Text, cast, func, select
 from sqlalchemy.dialects.postgresql import JSONPATH
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased, undefer
+from sqlalchemy.orm import aliased, joinedload, undefer
 
 from app.catalogue import queries as catalogue
 from app.evidence.models import Document
@@ -98,8 +98,9 @@ def _input_of(submission: Submission, content: Mapping[str, Any], index_set: Ind
 
 
 async def cited_documents(session: AsyncSession, ids: Sequence[UUID]) -> dict[UUID, Document]:
-    """Return documents by their ids."""
-    found = await session.scalars(select(Document).where(Document.id.in_(ids))) if ids else ()
+    """Return documents by their ids, with their stored bytes."""
+    query = select(Document).where(Document.id.in_(ids)).options(joinedload(Document.stored))
+    found = await session.scalars(query) if ids else ()
     return {document.id: document for document in found}
 
 

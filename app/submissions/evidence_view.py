@@ -2,15 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.permissions import Permission, Principal
 from app.core.problems import Lang
-from app.evidence.models import Document, SignatureReport, StoredFile
+from app.evidence.models import Document, SignatureReport
 from app.evidence.reports import latest_reports, reports_of
 from app.evidence.schemas import DocumentOut
 from app.evidence.signature_rules import found_of
@@ -26,9 +24,11 @@ from app.submissions.signed import asks_for_signatures, findings_of
 
 
 async def documents_seen(
-    session: AsyncSession, caller: Principal, submission_id: UUID, lang: Lang
+    session: AsyncSession, caller: Principal, submission_id: UUID, lang: Lang, *, scanning: bool
 ) -> list[CitedDocumentOut]:
     """Return every document behind the indicators the caller may see, in the order of the answers.
+
+    `scanning` tells whether a malware scanner is configured.
 
     Raises: SubmissionNotFound.
     """
@@ -44,7 +44,7 @@ async def documents_seen(
     known = _Known(
         period=period,
         asks_for_signatures=await asks_for_signatures(session, period),
-        purged=await _purged(session, hashes),
+        scanning=scanning,
         reports=await latest_reports(session, hashes),
         elsewhere=await _elsewhere(session, caller, submission, documents),
     )
@@ -57,7 +57,7 @@ class _Known:
 
     period: Period
     asks_for_signatures: bool
-    purged: Mapping[str, datetime]
+    scanning: bool
     reports: Mapping[str, SignatureReport]
     elsewhere: Mapping[UUID, list[str]] | None
 
@@ -68,9 +68,9 @@ class _Known:
         on = document.issued_on
         said = findings_of("", document, report) if self.asks_for_signatures else ()
         return CitedDocumentOut(
-            document=DocumentOut.model_validate(document),
+            document=DocumentOut.of(document, scanning=self.scanning),
             indicators=codes,
-            purged_at=self.purged.get(document.sha256),
+            purged_at=document.stored.purged_at,
             is_outside_period=on is not None and not self.period.starts_on <= on <= self.period.ends_on,
             used_by=None if self.elsewhere is None else self.elsewhere.get(document.id, []),
             signatures=SignaturesFoundOut(
@@ -79,15 +79,6 @@ class _Known:
             ),
             signature_findings=[SaidOut(code=one.code, message=one.said(lang)) for one in said],
         )
-
-
-async def _purged(session: AsyncSession, hashes: set[str]) -> dict[str, datetime]:
-    """Return when bytes were taken out, of those that were."""
-    query = select(StoredFile.sha256, StoredFile.purged_at).where(
-        StoredFile.sha256.in_(hashes), StoredFile.purged_at.is_not(None)
-    )
-    rows = (await session.execute(query)).all() if hashes else ()
-    return {sha256: at for sha256, at in rows if at is not None}
 
 
 async def _elsewhere(

@@ -7,6 +7,7 @@ from app.accounts.auth import Requires
 from app.accounts.permissions import Permission, Principal
 from app.core.http import DbSession, Language, problems, router
 from app.evidence.queries import DocumentNotFound
+from app.evidence.scanned import Scanning
 from app.evidence.signature_schemas import SignatureReportOut
 from app.submissions import evidence_view
 from app.submissions.evidence_view_schemas import CitedDocumentOut
@@ -23,10 +24,10 @@ routes = router("/submissions", "Hồ sơ · Submissions")
     responses=problems(SubmissionNotFound),
 )
 async def list_cited_documents(
-    submission_id: UUID, caller: CanRead, session: DbSession, lang: Language
+    submission_id: UUID, caller: CanRead, session: DbSession, lang: Language, scanning: Scanning
 ) -> list[CitedDocumentOut]:
     """List every document behind the indicators you may see, with what is to be known before it is believed."""
-    return await evidence_view.documents_seen(session, caller, submission_id, lang)
+    return await evidence_view.documents_seen(session, caller, submission_id, lang, scanning=scanning)
 
 
 @routes.get(
