@@ -34,6 +34,10 @@ PROBLEMS: dict[str, tuple[str, str]] = {
         "sau chữ ký cuối cùng, tệp còn phần không chữ ký nào bao trùm",
         "behind the last signature the file goes on with what no signature covers",
     ),
+    "change_not_signed_soundly": (
+        "sau khi ký, tệp còn được điền biểu mẫu hoặc ký thêm, mà không chữ ký hợp lệ nào về sau bao trùm phần đó",
+        "after signing, forms were filled in or signatures were added, and no later sound signature covers that",
+    ),
     "no_roots_configured": (
         "hệ thống chưa được cài chứng thư gốc nào, nên không tin cậy chứng thư nào",
         "not trusted: no roots configured",

@@ -131,6 +131,8 @@ class _Inspection:
         if is_covered is False:
             for found in signatures.values():
                 found["problems"].append("bytes_after_last_signature")
+        else:
+            _require_sound_changes([signatures[one] for one in readable if one in signatures])
         found_all = [*signatures.values(), *unreadable]
         for found in found_all:
             found["is_sound"] = not found["problems"]
@@ -233,6 +235,22 @@ def _problems(status: PdfSignatureStatus, chain: Json, revocation: Json) -> list
     elif level is None or level > ModificationLevel.FORM_FILLING or not status.docmdp_ok:
         found.append("changed_after_signing")
     return found + [code for code in (chain["problem"], revocation["problem"]) if code]
+
+
+def _require_sound_changes(signatures: list[Json]) -> None:
+    """Add the problem of a good signature behind which the file was changed without a later sound one over it.
+
+    Filling in forms and adding signatures is no harm to a signature, and yet either can paint over a whole page: it
+    counts as harmless only where somebody known has signed it. A timestamp says when a file was there, not what is in
+    it. `signatures` are in the order in which they were made.
+    """
+    is_covered = False
+    for found in reversed(signatures):
+        if is_covered or found["problems"]:
+            continue
+        if found["changes_after"] == "form_filling":
+            found["problems"].append("change_not_signed_soundly")
+        is_covered = not found["problems"]
 
 
 def _remarks(kind: str, timestamp: Json | None, *, is_proved: bool, revocation: Json) -> list[str]:

@@ -57,6 +57,8 @@ def pdf_of(size_bytes: int) -> bytes:
 
 
 PDF = pdf()
+# Readers find its objects without the table that it says is somewhere else; what is signed in it, nobody can say.
+BROKEN_PDF = PDF.replace(b"startxref\n", b"startxref\n9")
 
 
 def locked_pdf(user: str = "user", strength: Literal[2, 3, 4, 6] = 6) -> bytes:

@@ -10,7 +10,14 @@ import pikepdf
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pyhanko.pdf_utils.generic import DictionaryObject, NumberObject, pdf_name, pdf_string
+from pyhanko.pdf_utils.generic import (
+    ArrayObject,
+    DictionaryObject,
+    NumberObject,
+    StreamObject,
+    pdf_name,
+    pdf_string,
+)
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign.fields import SigSeedSubFilter
 from pyhanko.sign.signers import PdfTimeStamper
@@ -18,6 +25,7 @@ from pyhanko.sign.signers import PdfTimeStamper
 from app.evidence.signature_rules import PROBLEMS, REMARKS, Found, found_of
 from app.evidence.signatures import MAX_SIGNATURES, report_on
 from app.evidence.trust import SignerKind, TrustStore
+from tests.evidence.files import BROKEN_PDF
 from tests.evidence.pki import (
     AGENCY,
     BEGIN,
@@ -26,6 +34,7 @@ from tests.evidence.pki import (
     LISTS_AT,
     RECEIVED_AT,
     SIGNED_AT,
+    Authority,
     Holder,
     authority,
     page,
@@ -186,6 +195,57 @@ def test_an_update_after_signing_that_changes_a_page(check: Check) -> None:
     assert [one["is_intact"] for one in found["signatures"]] == [True, True]
     assert [one["changes_after"] for one in found["signatures"]] == ["other", "other"]
     assert problems(found) == [["changed_after_signing", "bytes_after_last_signature"]] * 2
+
+
+def _overlay(writer: IncrementalPdfFileWriter) -> None:
+    """Give a form field another appearance, as large as the page; its value stays."""
+    box = ArrayObject([NumberObject(one) for one in (0, 0, 595, 842)])
+    kind = {pdf_name("/Type"): pdf_name("/XObject"), pdf_name("/Subtype"): pdf_name("/Form")}
+    drawn = StreamObject({**kind, pdf_name("/BBox"): box}, stream_data=b"1 1 1 rg 0 0 595 842 re f")
+    field = writer.root["/AcroForm"]["/Fields"][0].get_object()
+    field["/AP"] = DictionaryObject({pdf_name("/N"): writer.add_object(drawn)})
+    writer.update_container(field)
+
+
+def form() -> bytes:
+    """Return a PDF of one page with a field to fill in."""
+    held = io.BytesIO()
+    with pikepdf.open(io.BytesIO(page())) as pdf:
+        named = {"FT": pikepdf.Name.Tx, "T": "So", "V": "1", "Rect": [50, 700, 250, 720], "F": 4}
+        kind = {"Type": pikepdf.Name.Annot, "Subtype": pikepdf.Name.Widget}
+        field = pdf.make_indirect(pikepdf.Dictionary(**named, **kind))
+        pdf.pages[0].Annots = pikepdf.Array([field])
+        pdf.Root.AcroForm = pdf.make_indirect(pikepdf.Dictionary(Fields=pikepdf.Array([field])))
+        pdf.save(held, static_id=True)
+    return held.getvalue()
+
+
+def stamped(pdf: bytes, ca: Authority) -> bytes:
+    """Return a PDF with a timestamp of the whole of it as its last word."""
+    held = io.BytesIO(pdf)
+    PdfTimeStamper(ca.stamper()).timestamp_pdf(IncrementalPdfFileWriter(held), "sha256", in_place=True)
+    return held.getvalue()
+
+
+def test_a_strangers_signature_does_not_cover_what_he_changed(check: Check) -> None:
+    """Form filling is no harm to a signature, and with it a page can be painted over: who did it must be known."""
+    ca, other = authority(), authority(10)
+    both = sign(sign(form(), ca.leader, "A"), ca.agency, "B")
+    assert problems(check(both)) == [[], []]
+    hidden = updated(both, _overlay)
+    unsound = ["change_not_signed_soundly"]
+    assert problems(check(sign(hidden, other.leader, "C"))) == [unsound, unsound, ["unknown_root"]]
+    assert problems(check(sign(both, other.leader, "C"))) == [unsound, unsound, ["unknown_root"]]
+    for clock in (ca, other):  # nobody vouches for content by saying when it was there
+        assert problems(check(stamped(hidden, clock))) == [unsound, unsound]
+        assert problems(check(stamped(both, clock))) == [[], []]
+    # Who signs after all of them has seen what they did.
+    assert problems(check(sign(sign(hidden, other.leader, "C"), ca.signer(serial=0x1009), "D"))) == [
+        [],
+        [],
+        ["unknown_root"],
+        [],
+    ]
 
 
 @pytest.mark.parametrize(
@@ -392,9 +452,7 @@ def test_a_file_without_signatures(check: Check) -> None:
     assert found_of(SignerKind.PERSON, "application/pdf", found) is Found.MISSING
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"%PDF-1.7", b"%PDF-1.7\ntrailer\n<< /Root 1 0 R >>\n%%EOF\n", b"\x00" * 100]
-)
+@pytest.mark.parametrize("content", [b"", b"%PDF-1.7", BROKEN_PDF, b"\x00" * 100])
 def test_what_is_no_pdf_is_told_to_be_unreadable(check: Check, content: bytes) -> None:
     found = check(content)
     assert (found["state"], found["remarks"]) == ("unreadable", ["damaged"])

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from app.evidence.models import StoredFile
 from tests.conftest import Clock
-from tests.evidence.files import PNG
+from tests.evidence.files import BROKEN_PDF, PNG
 from tests.evidence.pki import authority, page, sign, signed_twice
 from tests.scene import REVIEWER, SIBLING, UNIT, Json, Scene, full_content
 from tests.submissions.test_readiness import cite, upload
@@ -104,6 +104,7 @@ async def test_both_signatures_of_each_document_are_told_in_a_word(brvt: Scene, 
         "leader.pdf": sign(page(), authority().leader, "A"),
         "stranger.pdf": sign(page(), authority(10).agency, "A"),
         "none.pdf": page(),
+        "broken.pdf": BROKEN_PDF,
         "picture.png": PNG,
     }
     ids = [await upload(brvt, content=content, name=name) for name, content in contents.items()]

@@ -13,7 +13,7 @@ from app.core.config import Settings
 from app.core.work import one_round
 from app.evidence.worker import Worker
 from tests.conftest import Clock
-from tests.evidence.files import PNG
+from tests.evidence.files import BROKEN_PDF, PNG
 from tests.evidence.pki import LEADER, authority, page, sign, signed_twice
 from tests.scene import REVIEWER, UNIT, Json, Scene
 from tests.submissions.test_readiness import cite, upload
@@ -63,8 +63,8 @@ def revised() -> bytes:
 
 
 def of_strangers() -> bytes:
-    once = sign(page(), authority(10).leader, "A")
-    return sign(sign(once, authority().signer(LEADER, serial=0x6002), "B"), authority(10).agency, "C")
+    twice = sign(sign(page(), authority(10).leader, "A"), authority(10).agency, "B")
+    return sign(twice, authority().signer(LEADER, serial=0x6002), "C")
 
 
 @pytest.mark.parametrize(
@@ -77,6 +77,7 @@ def of_strangers() -> bytes:
         (of_nobody_known, ["signature_person_missing", "signature_organisation_missing"]),
         (revised, ["signature_not_sound", "signature_not_sound"]),
         (of_strangers, ["signature_not_sound"]),  # one sound signature of the leader is enough
+        (lambda: BROKEN_PDF, ["signature_not_checked"]),
     ],
 )
 async def test_what_is_missing_of_the_two_signatures_is_told(
