@@ -211,8 +211,8 @@ def form() -> bytes:
     """Return a PDF of one page with a field to fill in."""
     held = io.BytesIO()
     with pikepdf.open(io.BytesIO(page())) as pdf:
-        named = {"FT": pikepdf.Name.Tx, "T": "So", "V": "1", "Rect": [50, 700, 250, 720], "F": 4}
-        kind = {"Type": pikepdf.Name.Annot, "Subtype": pikepdf.Name.Widget}
+        named: dict[str, Any] = {"FT": pikepdf.Name.Tx, "T": "So", "V": "1", "Rect": [50, 700, 250, 720], "F": 4}
+        kind: dict[str, Any] = {"Type": pikepdf.Name.Annot, "Subtype": pikepdf.Name.Widget}
         field = pdf.make_indirect(pikepdf.Dictionary(**named, **kind))
         pdf.pages[0].Annots = pikepdf.Array([field])
         pdf.Root.AcroForm = pdf.make_indirect(pikepdf.Dictionary(Fields=pikepdf.Array([field])))

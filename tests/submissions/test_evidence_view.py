@@ -124,6 +124,7 @@ async def test_both_signatures_of_each_document_are_told_in_a_word(brvt: Scene, 
         "leader.pdf": ("sound", "missing"),
         "stranger.pdf": ("missing", "found_not_sound"),
         "none.pdf": ("missing", "missing"),
+        "broken.pdf": ("unreadable", "unreadable"),
         "picture.png": ("not_applicable", "not_applicable"),
     }
     found = {row["document"]["file_name"]: row["signature_findings"] for row in await seen(brvt, REVIEWER)}
