@@ -44,6 +44,51 @@ from app.units import routes as units
 Clock = Callable[[], datetime]
 
 
+# In the order of the rooms; where two match, the first one answers.
+ROUTES = (
+    accounts.auth_routes,
+    accounts.me_routes,
+    accounts.user_routes,
+    accounts.service_routes,
+    delegations.routes,
+    delegations.colleague_routes,
+    units.routes,
+    catalogue.routes,
+    catalogue.policy_routes,
+    version_routes.routes,
+    periods.routes,
+    periods.calendar_routes,
+    upload_routes.routes,
+    evidence.routes,
+    holds.routes,
+    signature_routes.routes,
+    access_routes.routes,
+    figures.routes,
+    councils.routes,
+    submissions.period_routes,
+    submissions.routes,
+    evidence_routes.routes,
+    evidence_view_routes.routes,
+    reviews.routes,
+    group_routes.routes,
+    group_routes.me_routes,
+    hand_over_routes.routes,
+    progress_routes.routes,
+    results.scope_routes,
+    results.submission_routes,
+    results.routes,
+    appeal_routes.result_routes,
+    appeal_routes.routes,
+    document_routes.routes,
+    public_routes.routes,
+    workflow_routes.routes,
+    notifications.routes,
+    lgsp.routes,
+    audit.routes,
+    health.routes,
+)
+
+
 def utc_now() -> datetime:
     """Return the present instant: the only clock of the service."""
     return datetime.now(UTC)
@@ -84,48 +129,7 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
         settings.secret_key.get_secret_value(), lifetime_seconds=settings.access_token_seconds
     )
     handlers.install(app)
-    for routes in (
-        accounts.auth_routes,
-        accounts.me_routes,
-        accounts.user_routes,
-        accounts.service_routes,
-        delegations.routes,
-        delegations.colleague_routes,
-        units.routes,
-        catalogue.routes,
-        catalogue.policy_routes,
-        version_routes.routes,
-        periods.routes,
-        periods.calendar_routes,
-        upload_routes.routes,
-        evidence.routes,
-        holds.routes,
-        signature_routes.routes,
-        access_routes.routes,
-        figures.routes,
-        councils.routes,
-        submissions.period_routes,
-        submissions.routes,
-        evidence_routes.routes,
-        evidence_view_routes.routes,
-        reviews.routes,
-        group_routes.routes,
-        group_routes.me_routes,
-        hand_over_routes.routes,
-        progress_routes.routes,
-        results.scope_routes,
-        results.submission_routes,
-        results.routes,
-        appeal_routes.result_routes,
-        appeal_routes.routes,
-        document_routes.routes,
-        public_routes.routes,
-        workflow_routes.routes,
-        notifications.routes,
-        lgsp.routes,
-        audit.routes,
-        health.routes,
-    ):
+    for routes in ROUTES:
         app.include_router(routes)
     describe(app)
     app.add_middleware(RequestContext, on_crash=handlers.on_crash)

@@ -2,7 +2,7 @@
 
 from app.accounts import models as accounts
 from app.catalogue import models as catalogue
-from app.core import audit, http
+from app.core import audit, repetition
 from app.core.db import Base
 from app.councils import models as councils
 from app.evidence import models as evidence
@@ -22,10 +22,10 @@ __all__ = [
     "councils",
     "evidence",
     "figures",
-    "http",
     "metadata",
     "notifications",
     "periods",
+    "repetition",
     "results",
     "reviews",
     "submissions",

@@ -9,8 +9,9 @@ from fastapi.security import OAuth2, SecurityScopes
 from app.accounts import queries
 from app.accounts.permissions import Permission, Principal
 from app.accounts.tokens import TokenRefused
-from app.core.http import DbSession, IdempotencyKey, Now, claim_key
+from app.core.http import DbSession, Now
 from app.core.problems import Problem
+from app.core.repetition import IdempotencyKey, claim_key
 
 TOKEN_URL = "/api/v1/auth/token"  # noqa: S105
 

@@ -13,7 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import StaleDataError
 from starlette.exceptions import HTTPException
 
-from app.core.http import Replay, language
+from app.core.http import language
 from app.core.problems import (
     BodyTooLarge,
     BodyUnreadable,
@@ -27,6 +27,7 @@ from app.core.problems import (
     StaleVersion,
     Unavailable,
 )
+from app.core.repetition import Replay
 
 log = structlog.get_logger("app")
 

@@ -7,19 +7,10 @@ from fastapi import Query, Response
 
 from app.accounts.auth import Repeatable, Requires
 from app.accounts.permissions import Permission, Principal
-from app.core.http import (
-    DbSession,
-    IdempotencyKey,
-    Now,
-    StrictRequest,
-    claim_key,
-    look_up_key,
-    problems,
-    router,
-    set_etag,
-)
+from app.core.http import DbSession, Now, StrictRequest, problems, router, set_etag
 from app.core.incoming import StoreUnavailable
 from app.core.paging import Page, PagingQuery
+from app.core.repetition import IdempotencyKey, claim_key, look_up_key
 from app.evidence import actions, content, queries
 from app.evidence.download import ANY_FILE, DOWNLOAD, Download, Files, Inline, Sending
 from app.evidence.receiving import UploadInterrupted, UploadTooSlow, announced_bytes, chunks, limits_of

@@ -10,8 +10,9 @@ from fastapi import APIRouter, Header, Request, Response
 
 from app.accounts.auth import Requires
 from app.accounts.permissions import Permission, Principal
-from app.core.http import DbSession, IdempotencyKey, Now, StrictRequest, claim_key, problems
+from app.core.http import DbSession, Now, StrictRequest, problems
 from app.core.incoming import StoreUnavailable
+from app.core.repetition import IdempotencyKey, claim_key
 from app.evidence import actions, content, queries, resuming, tus
 from app.evidence import upload_queries as uploads
 from app.evidence.download import Files

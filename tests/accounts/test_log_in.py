@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.accounts.actions import LOCK_MINUTES, MAX_FAILURES
 from app.accounts.first import DEMO_PASSWORD, DEMO_SERVICE, DEMO_SERVICE_SECRET
 from app.accounts.models import LoginSession, RefreshToken, User
-from app.core.http import IdempotencyRecord
+from app.core.repetition import IdempotencyRecord
 from tests.client import CheckedClient
 from tests.conftest import START, Clock, LogIn
 

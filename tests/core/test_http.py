@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.audit import AuditEvent
 from app.core.db import Database
-from app.core.http import IdempotencyRecord
+from app.core.repetition import IdempotencyRecord
 from app.periods.models import Period
 from tests.client import CheckedClient
 from tests.conftest import Clock, LogIn, logged_in

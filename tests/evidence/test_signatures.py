@@ -211,7 +211,13 @@ def form() -> bytes:
     """Return a PDF of one page with a field to fill in."""
     held = io.BytesIO()
     with pikepdf.open(io.BytesIO(page())) as pdf:
-        named: dict[str, Any] = {"FT": pikepdf.Name.Tx, "T": "So", "V": "1", "Rect": [50, 700, 250, 720], "F": 4}
+        named: dict[str, Any] = {
+            "FT": pikepdf.Name.Tx,
+            "T": "So",
+            "V": "1",
+            "Rect": [50, 700, 250, 720],
+            "F": 4,
+        }
         kind: dict[str, Any] = {"Type": pikepdf.Name.Annot, "Subtype": pikepdf.Name.Widget}
         field = pdf.make_indirect(pikepdf.Dictionary(**named, **kind))
         pdf.pages[0].Annots = pikepdf.Array([field])
