@@ -14,5 +14,5 @@ STORIES = (
     Story("reopened-indicator", entry.reopened_indicator, 17),
     Story("unreviewed-commune", unreviewed.unreviewed_commune, 14),
     Story("corrected-publication", outcomes.corrected_publication, 23),
-    Story("trusted-evidence", evidence.trusted_evidence, 1),
+    Story("trusted-evidence", evidence.trusted_evidence, 56),
 )

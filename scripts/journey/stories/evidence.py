@@ -268,13 +268,13 @@ async def _by_strangers(files: Files, neighbour: str, document: str) -> None:
         answers += [await caller.send("POST", f"{path}/links", json={}) for path in (one, f"{dossier}{one}")]
         answers.append(await caller.send("PATCH", one, if_match='"1"', json={"title": "Của tôi"}))
         files.play.tells(who, f"tries {len(answers)} addresses of the documents", "nothing")
-        files.play.check("every answer", [status] * len(answers), [one.status_code for one in answers])
+        files.play.check("every answer", {status}, {one.status_code for one in answers})
 
 
 async def _who_has_read(files: Files, plan: str, report: str) -> None:
     """The unit sees who has got its documents; the reviewer does not see who else has."""
     play, who = files.play, files.unit.reviewer
-    name = (await play.stage.people[who].get("/me"))["full_name"]
+    name = (await play.stage.people[who].get("/me"))["name"]
     for document, ours in ((plan, ["archived", "linked", "viewed"]), (report, ["archived", "downloaded"])):
         found = await files.sender.pages(f"/evidence/{document}/accesses")
         theirs = sorted((one["person_name"], one["kind"]) for one in found)

@@ -146,5 +146,5 @@ async def broken_off(content: bytes) -> AsyncIterator[bytes]:
     Raises: LineDown.
     """
     yield content
-    await asyncio.sleep(0.3)  # they are on their way
+    await asyncio.sleep(1)  # they are on their way
     raise LineDown

@@ -55,17 +55,22 @@ class Stage:
     settings: Settings
 
     async def evidence(self, *arguments: str) -> tuple[int, list[str]]:
-        """Run `scripts/evidence` over the data of this service; return its status and its lines."""
+        """Run `scripts/evidence` over the data of this service; return its status and its lines.
+
+        Raises: RuntimeError where it could not find anything out.
+        """
         here = {
             "DATABASE_URL": self.settings.sqlalchemy_url,
             "EVIDENCE_DIR": str(self.settings.evidence_path),
             "EVIDENCE_STORE": "",
         }
         command = await asyncio.create_subprocess_exec(
-            ROOT / "scripts/evidence", *arguments, env=os.environ | here, stdout=PIPE
+            ROOT / "scripts/evidence", *arguments, env=os.environ | here, stdout=PIPE, stderr=PIPE
         )
-        printed, _ = await command.communicate()
-        return await command.wait(), printed.decode().splitlines()
+        printed, said = await command.communicate()
+        if command.returncode not in (0, 1):
+            raise RuntimeError(said.decode())
+        return command.returncode, printed.decode().splitlines()
 
 
 @dataclass
