@@ -1,8 +1,6 @@
 """The story of evidence: signed and unsigned, in pieces, corrected, read, replaced, kept and proved byte for byte."""
 
-import base64
 import csv
-import hashlib
 import io
 import zipfile
 from random import Random
@@ -13,7 +11,8 @@ from scripts.journey import declaring
 from scripts.journey.books import Json
 from scripts.journey.client import PREFIX
 from scripts.journey.figures import pdf
-from scripts.journey.stories.files import MISSING, PIECE, TUS, Files, LineDown, broken_off, sha256, until
+from scripts.journey.stories.files import MISSING, Files, sha256
+from scripts.journey.stories.pieces import in_pieces
 from scripts.journey.stories.play import Play
 
 _PLAN, _REPORT, _AGAIN = "Kế hoạch đã ký", "Báo cáo quét", "Báo cáo đã ký"
@@ -31,7 +30,9 @@ async def trusted_evidence(play: Play) -> None:
     play.check("what is read is what was sent", unit.files, _hashes(files.contents))
     by_plan, by_report = (row["code"] for row in unit.index_set.declared_by_unit[:2])
     plan, forged = await _signed_by_both(files)
-    report = await _in_pieces(files)
+    report = await in_pieces(
+        files, pdf(_REPORT, unit, 2, Random(unit.key).randbytes(150_000).hex().encode()), _REPORT
+    )
     await files.cites(by_plan, plan)
     await files.cites(by_report, report)
     await _looked_at(files, plan, forged)
@@ -74,40 +75,6 @@ async def _signed_by_both(files: Files) -> tuple[str, str]:
     play.check("the copy is another file", True, changed != content)
     copies = [await files.sends(changed, "Bản sao bị sửa") for _ in range(2)]
     return plan, copies[0]
-
-
-async def _in_pieces(files: Files) -> str:
-    """Send a report over a line that breaks, and go on where it broke off."""
-    play, sender = files.play, files.sender
-    content = pdf(_REPORT, files.unit, 2, Random(files.unit.key).randbytes(150_000).hex().encode())
-    half = len(content) // 2
-    path = await files.begins(len(content), _REPORT)
-    document = path.rpartition("/")[2]
-    announced = {**PIECE, "Upload-Offset": "0", "Content-Length": str(len(content))}
-    try:
-        await sender.send("PATCH", path, headers=announced, content=broken_off(content[:half]))
-    except LineDown:
-        play.tells(files.reporter, f"sends half of {_REPORT}", "the connection breaks")
-
-    async def kept() -> int | None:
-        answer = await sender.call("HEAD", path, headers=TUS)
-        return int(answer.headers["upload-offset"]) or None
-
-    offset = await until(kept)
-    play.check("what had come is kept", True, 0 < offset <= half)
-    refused = await sender.send("GET", f"/evidence/{document}")
-    play.refusal(files.reporter, "looks for the half document", refused, "document_not_found")
-    wrong = {**PIECE, "Upload-Offset": str(offset + 1)}
-    refused = await sender.send("PATCH", path, headers=wrong, content=content[offset + 1 :])
-    play.refusal(files.reporter, "goes on a byte too late", refused, "upload_offset_conflict")
-    checksum = base64.b64encode(hashlib.sha256(content[offset:]).digest()).decode()
-    rest = {**PIECE, "Upload-Offset": str(offset), "Upload-Checksum": f"sha256 {checksum}"}
-    await sender.call("PATCH", path, headers=rest, content=content[offset:])
-    play.tells(files.reporter, "goes on where it broke off", f"{len(content)} bytes")
-    files.keeps(document, content)
-    found = await sender.get(f"/evidence/{document}")
-    play.check("the hash of the whole", files.unit.files[document], found["sha256"])
-    return document
 
 
 # --- what they are worth ------------------------------------------------------------------------------------

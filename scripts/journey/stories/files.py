@@ -1,20 +1,17 @@
 """The files of a unit in a story's books: what was sent, what they prove, who signed them."""
 
 import asyncio
-import base64
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from scripts.journey import declaring
 from scripts.journey.books import Json, UnitBook
-from scripts.journey.client import PREFIX, Caller
+from scripts.journey.client import Caller
 from scripts.journey.stories.play import Play
 from scripts.journey.stories.signing import Holder, authority, office, person, signed
 
-TUS = {"Tus-Resumable": "1.0.0"}
-PIECE = {**TUS, "Content-Type": "application/offset+octet-stream"}
 MISSING = ["signature_organisation_missing", "signature_person_missing"]
 _PATIENCE_SECONDS = 60
 
@@ -71,18 +68,6 @@ class Files:
         self.play.tells(self.reporter, f"uploads {title}", f"{document['size_bytes']} bytes")
         return str(document["id"])
 
-    async def begins(self, length: int, title: str) -> str:
-        """Begin a file that comes in pieces and return its path, which ends with the id of the document to be."""
-        said = {
-            "period_id": self.play.world.period["id"],
-            "unit_id": self.unit.unit_id,
-            "filename": f"{title}.pdf",
-        }
-        metadata = ",".join(f"{k} {base64.b64encode(v.encode()).decode()}" for k, v in said.items())
-        headers = {**TUS, "Upload-Length": str(length), "Upload-Metadata": metadata}
-        begun = await self.sender.call("POST", "/evidence/uploads", headers=headers)
-        return str(begun.headers["location"]).removeprefix(PREFIX)
-
     def keeps(self, document: str, content: bytes) -> None:
         """Write a document into the books."""
         self.contents[document], self.unit.files[document] = content, sha256(content)
@@ -134,17 +119,3 @@ async def until(happens: Callable[[], Awaitable[T | None]]) -> T:
 def sha256(content: bytes) -> str:
     """Return the hash of some bytes, hex."""
     return hashlib.sha256(content).hexdigest()
-
-
-class LineDown(Exception):
-    """The line of a client broke."""
-
-
-async def broken_off(content: bytes) -> AsyncIterator[bytes]:
-    """Give some bytes, and then no more of those that were announced.
-
-    Raises: LineDown.
-    """
-    yield content
-    await asyncio.sleep(1)  # they are on their way
-    raise LineDown
