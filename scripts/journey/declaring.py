@@ -86,24 +86,30 @@ async def save(world: World, unit: UnitBook, patch: Json) -> None:
 
 
 async def upload(world: World, unit: UnitBook, title: str, number: int) -> str:
-    """Send a document of the unit and return its id; the books keep the hash of its bytes."""
-    content = pdf(title, unit, number)
-    params = {
-        "period_id": world.period["id"],
-        "unit_id": unit.unit_id,
+    """Send a document of the unit and return its id."""
+    said = {
         "file_name": f"{title}.pdf",
         "title": f"{title} của {unit.name}",
         "number": f"{number}/{unit.key}",
     }
-    headers = {"Content-Type": "application/pdf"}
+    return str((await send(world, unit, pdf(title, unit, number), said))["id"])
+
+
+async def send(world: World, unit: UnitBook, content: bytes, said: Json) -> Json:
+    """Send a PDF of the unit and return the document; the books keep the hash of its bytes."""
     response = await world.reporter(unit).call(
-        "POST", "/evidence", params=params, content=content, headers=headers
+        "POST",
+        "/evidence",
+        params={"period_id": world.period["id"], "unit_id": unit.unit_id, **said},
+        content=content,
+        headers={"Content-Type": "application/pdf"},
     )
-    document = response.json()
+    document: Json = response.json()
     unit.files[document["id"]] = hashlib.sha256(content).hexdigest()
-    world.differences.same(f"{unit.key} {title}: sha256", unit.files[document["id"]], document["sha256"])
+    what = f"{unit.key} {said['file_name']}: sha256"
+    world.differences.same(what, unit.files[document["id"]], document["sha256"])
     world.acts["evidence.upload"] += 1
-    return str(document["id"])
+    return document
 
 
 async def hand_in(world: World, unit: UnitBook) -> None:

@@ -193,8 +193,11 @@ def _written(variable: Json, value: int, *, tenths: int = 0) -> int | str:
     return f"{value}.{tenths}" if variable["number"] == "amount" and tenths else value
 
 
-def pdf(title: str, unit: UnitBook, number: int) -> bytes:
-    """Return a small valid PDF of one page; its standard font has no Vietnamese letters, so they lose their marks."""
+def pdf(title: str, unit: UnitBook, number: int, more: bytes = b"") -> bytes:
+    """Return a small valid PDF of one page; its standard font has no Vietnamese letters, so they lose their marks.
+
+    `more` lies in it and is not shown: it makes the file as large as scanned ones are.
+    """
     text = f"{title} {number} - {unit.name} ({unit.key})"
     plain = unicodedata.normalize("NFD", text.replace("đ", "d").replace("Đ", "D"))
     plain = plain.encode("ascii", "ignore").decode().translate({ord(c): "\\" + c for c in "()\\"})
@@ -206,6 +209,7 @@ def pdf(title: str, unit: UnitBook, number: int) -> bytes:
         b" /Resources << /Font << /F1 5 0 R >> >> >>",
         b"<< /Length %d >>\nstream\n%s\nendstream" % (len(page), page),
         b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+        b"<< /Length %d >>\nstream\n%s\nendstream" % (len(more), more),
     ]
     out, places = b"%PDF-1.4\n", []
     for i, body in enumerate(objects, 1):

@@ -1,6 +1,6 @@
-"""Ten stories of the review chain, each played on a server of its own whose clock can be set."""
+"""Eleven stories of the review chain and its evidence, each played on a server of its own whose clock can be set."""
 
-from scripts.journey.stories import entry, outcomes, people, turns, unreviewed
+from scripts.journey.stories import entry, evidence, outcomes, people, turns, unreviewed
 from scripts.journey.stories.telling import Story
 
 STORIES = (
@@ -14,4 +14,5 @@ STORIES = (
     Story("reopened-indicator", entry.reopened_indicator, 17),
     Story("unreviewed-commune", unreviewed.unreviewed_commune, 14),
     Story("corrected-publication", outcomes.corrected_publication, 23),
+    Story("trusted-evidence", evidence.trusted_evidence, 56),
 )

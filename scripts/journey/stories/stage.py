@@ -1,12 +1,14 @@
 """Where a story is played: the service in this process, on a database of its own, with a clock that can be set."""
 
 import asyncio
+import os
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from subprocess import PIPE
 from tempfile import TemporaryDirectory
 from uuid import uuid4
 
@@ -25,6 +27,7 @@ from scripts.journey.client import Api, People
 from scripts.journey.world import VIETNAM
 
 DAY_SECONDS = 86_400
+ROOT = Path(__file__).parents[3]
 
 
 class Clock:
@@ -49,6 +52,25 @@ class Stage:
     clock: Clock
     api: Api
     people: People
+    settings: Settings
+
+    async def evidence(self, *arguments: str) -> tuple[int, list[str]]:
+        """Run `scripts/evidence` over the data of this service; return its status and its lines.
+
+        Raises: RuntimeError where it could not find anything out.
+        """
+        here = {
+            "DATABASE_URL": self.settings.sqlalchemy_url,
+            "EVIDENCE_DIR": str(self.settings.evidence_path),
+            "EVIDENCE_STORE": "",
+        }
+        command = await asyncio.create_subprocess_exec(
+            ROOT / "scripts/evidence", *arguments, env=os.environ | here, stdout=PIPE, stderr=PIPE
+        )
+        printed, said = await command.communicate()
+        if command.returncode not in (0, 1):
+            raise RuntimeError(said.decode())
+        return command.returncode, printed.decode().splitlines()
 
 
 @dataclass
@@ -70,10 +92,23 @@ class Theatre:
         async with _serving(uvicorn.Server(config), listener), httpx.AsyncClient(base_url=address) as http:
             api = Api(http)
             people = People(api, password=DEMO_PASSWORD, service=(DEMO_SERVICE, DEMO_SERVICE_SECRET))
-            yield Stage(clock, api, people)
+            yield Stage(clock, api, people, settings)
 
     def _settings(self, name: str, url: str) -> Settings:
-        settings = Settings(var_dir=self.folder / name, access_token_seconds=DAY_SECONDS, db_pool_size=5)
+        """Whatever the environment says, a story touches nothing outside its folder, and trusts nobody at first."""
+        folder = self.folder / name
+        trusted = folder / "trust"
+        trusted.mkdir(parents=True)
+        settings = Settings(
+            var_dir=folder,
+            evidence_dir=folder / "evidence",
+            evidence_store="",
+            trust_dir=trusted,
+            clamd="",
+            worker_seconds=1,
+            access_token_seconds=DAY_SECONDS,
+            db_pool_size=5,
+        )
         return settings.on_embedded(url)
 
     async def _copied(self, name: str) -> str:
