@@ -54,9 +54,11 @@ async def sizes_of(
 
 
 async def bytes_of(session: AsyncSession, period_id: UUID, unit_id: UUID) -> int:
-    """Return how many bytes the unit's documents of the period have together."""
-    query = select(func.coalesce(func.sum(Document.size_bytes), 0)).where(
-        Document.period_id == period_id, Document.unit_id == unit_id
+    """Return how many bytes the unit's documents of the period have together; those taken out take up no space."""
+    query = (
+        select(func.coalesce(func.sum(Document.size_bytes), 0))
+        .join(StoredFile, StoredFile.sha256 == Document.sha256)
+        .where(Document.period_id == period_id, Document.unit_id == unit_id, StoredFile.purged_at.is_(None))
     )
     return int(await session.scalar(query) or 0)
 

@@ -13,6 +13,7 @@ from app.core.http import (
     Now,
     StrictRequest,
     claim_key,
+    get_now,
     look_up_key,
     problems,
     router,
@@ -74,6 +75,7 @@ async def upload_document(
     async with files.receiving() as upload:
         announced = announced_bytes(request)
         await actions.receive(upload, chunks(request), announced_bytes=announced, max_bytes=limits.file_bytes)
+        now = await get_now(request)  # the document counts as received when all of it was
         await look_up_key(request, session, caller.id, key, body_sha256=upload.sha256)
         await actions.store(session, upload, media_type, now=now)
     await claim_key(request, session, caller.id, key, now, body_sha256=upload.sha256)

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Header, Request, Response
 
 from app.accounts.auth import Requires
 from app.accounts.permissions import Permission, Principal
-from app.core.http import DbSession, IdempotencyKey, Now, StrictRequest, claim_key, problems
+from app.core.http import DbSession, IdempotencyKey, Now, StrictRequest, claim_key, get_now, problems
 from app.core.incoming import StoreUnavailable
 from app.evidence import actions, content, queries, resuming, tus
 from app.evidence import upload_queries as uploads
@@ -159,6 +159,7 @@ async def send_piece(
             announced_bytes=announced_bytes(request),
             is_checked=piece.checksum is not None,
         )
+        now = await get_now(request)  # a document counts as received when all of it was
         progress = await resuming.add(
             session, files, seen, received, by=caller, limits=limits_of(request), now=now
         )

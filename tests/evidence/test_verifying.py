@@ -191,7 +191,14 @@ def begin(
         session.add(opened)
         await session.flush()
         for offset, size in enumerate(sizes):
-            session.add(UploadPiece(upload_id=opened.id, offset_bytes=offset, size_bytes=size))
+            session.add(
+                UploadPiece(
+                    upload_id=opened.id,
+                    offset_bytes=offset,
+                    size_bytes=size,
+                    object_name=f"pieces/{opened.id}/{offset}",
+                )
+            )
         await session.flush()
         return f"pieces/{opened.id}"
 

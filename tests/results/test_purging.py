@@ -202,6 +202,16 @@ async def test_an_upload_that_fails_puts_nothing_back_of_what_was_taken_out(
     assert not await place.is_kept(document)
 
 
+async def test_what_was_taken_out_takes_up_no_space_of_its_unit(
+    place: Place, document: str, settings: Settings
+) -> None:
+    settings.max_unit_bytes = len(pdf(b"1")) + 10
+    with pytest.raises(AssertionError, match="quota_exceeded"):
+        await place.scene.document(2)
+    await place.purge()
+    assert await place.is_kept(await place.scene.document(2))
+
+
 async def test_bytes_that_a_broken_upload_put_back_are_taken_out_again(place: Place, document: str) -> None:
     await place.purge()
     place.clock.advance(days=2)
