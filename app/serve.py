@@ -121,6 +121,7 @@ def serve(settings: Settings, stack: ExitStack) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        timeout_graceful_shutdown=5,  # a slow client holds nobody up; containers are killed after ten seconds
         timeout_keep_alive=75,  # longer than the proxies in front, so that they close idle connections, not we
     )
     listener = bound(settings)

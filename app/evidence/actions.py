@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.attributes import set_committed_value
@@ -128,8 +128,8 @@ def too_large(max_bytes: int) -> FileTooLarge:
 async def store(session: AsyncSession, upload: Upload, media_type: str, *, now: datetime) -> None:
     """Look into a received file and put its bytes into the store.
 
-    That they come is committed before they do: nobody takes them out meanwhile. So a row always has its bytes,
-    whatever happens in between; bytes without a row are taken out later.
+    That they come is committed before they do: nobody takes them out meanwhile. Bytes that were taken out before count
+    as such until they are back, for older documents may have them. What nobody needs in the end is taken out later.
 
     Raises: those of content.REFUSALS, FileInfected (422), StoreUnavailable (503).
     """
@@ -147,11 +147,16 @@ async def store(session: AsyncSession, upload: Upload, media_type: str, *, now: 
         "scan_due_at": now,
         "scan_attempts": 0,
     }
-    again = {"touched_at": now, "purged_at": None}
-    coming = insert(StoredFile).values(values).on_conflict_do_update(index_elements=["sha256"], set_=again)
-    _refuse_infected((await session.scalars(coming.returning(StoredFile))).one())
+    coming = insert(StoredFile).values(values)
+    coming = coming.on_conflict_do_update(index_elements=["sha256"], set_={"touched_at": now})
+    stored = (await session.scalars(coming.returning(StoredFile))).one()
+    _refuse_infected(stored)
     await session.commit()
     await upload.keep()
+    if stored.purged_at is not None:
+        this = StoredFile.sha256 == upload.sha256
+        await session.execute(update(StoredFile).where(this).values(purged_at=None))
+        await session.commit()
 
 
 async def keep(

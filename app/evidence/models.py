@@ -25,8 +25,9 @@ class StoredFile(Base):
     """Bytes of the content store, once per SHA-256, however many documents have them.
 
     `touched_at` is raised, and committed, before the bytes of an upload go into the store: nothing younger than a day
-    is taken out of it. `scan_due_at` is when the scanner looks at it next: at once, after a failure, or when whoever
-    began has not come back. `scan_attempts` counts those without a verdict; the other three are of the last verdict.
+    is taken out of it. `purged_at` is set while the bytes are not there. `scan_due_at` is when the scanner looks at it
+    next: at once, after a failure, or when whoever began has not come back. `scan_attempts` counts those without a
+    verdict; the other three are of the last verdict.
     """
 
     __tablename__ = "stored_file"

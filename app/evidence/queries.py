@@ -58,10 +58,12 @@ async def bytes_used(
 ) -> int:
     """Return how many bytes the unit's documents of the period have, and its resumable uploads will have.
 
-    Uploads that have ended do not count, nor does the one named by `but`.
+    What was taken out and uploads that have ended do not count, nor does the one named by `but`.
     """
-    kept = select(func.coalesce(func.sum(Document.size_bytes), 0)).where(
-        Document.period_id == period_id, Document.unit_id == unit_id
+    kept = (
+        select(func.coalesce(func.sum(Document.size_bytes), 0))
+        .join(StoredFile, StoredFile.sha256 == Document.sha256)
+        .where(Document.period_id == period_id, Document.unit_id == unit_id, StoredFile.purged_at.is_(None))
     )
     reserved = select(func.coalesce(func.sum(ResumableUpload.length_bytes), 0)).where(
         ResumableUpload.period_id == period_id,

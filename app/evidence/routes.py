@@ -7,7 +7,7 @@ from fastapi import Query, Response
 
 from app.accounts.auth import Repeatable, Requires
 from app.accounts.permissions import Permission, Principal
-from app.core.http import DbSession, Now, StrictRequest, problems, router, set_etag
+from app.core.http import DbSession, Now, StrictRequest, get_now, problems, router, set_etag
 from app.core.incoming import StoreUnavailable
 from app.core.paging import Page, PagingQuery
 from app.core.repetition import IdempotencyKey, claim_key, look_up_key
@@ -65,6 +65,7 @@ async def upload_document(
     async with files.receiving() as upload:
         announced = announced_bytes(request)
         await actions.receive(upload, chunks(request), announced_bytes=announced, max_bytes=limits.file_bytes)
+        now = await get_now(request)  # the document counts as received when all of it was
         await look_up_key(request, session, caller.id, key, body_sha256=upload.sha256)
         await actions.store(session, upload, media_type, now=now)
     await claim_key(request, session, caller.id, key, now, body_sha256=upload.sha256)

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Header, Request, Response
 
 from app.accounts.auth import Requires
 from app.accounts.permissions import Permission, Principal
-from app.core.http import DbSession, Now, StrictRequest, problems
+from app.core.http import DbSession, Now, StrictRequest, get_now, problems
 from app.core.incoming import StoreUnavailable
 from app.core.repetition import IdempotencyKey, claim_key
 from app.evidence import actions, content, queries, resuming, tus
@@ -160,6 +160,7 @@ async def send_piece(
             announced_bytes=announced_bytes(request),
             is_checked=piece.checksum is not None,
         )
+        now = await get_now(request)  # a document counts as received when all of it was
         progress = await resuming.add(
             session, files, seen, received, by=caller, limits=limits_of(request), now=now
         )

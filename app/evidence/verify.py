@@ -197,7 +197,8 @@ class Verification:
         content = {found.name: sha256 for found in batch if (sha256 := sha256_of(found.name))}
         uploads = {found.name: upload for found in batch if (upload := _upload_of(found.name))}
         kept = select(StoredFile.sha256).where(
-            StoredFile.sha256.in_(content.values()), StoredFile.purged_at.is_(None)
+            StoredFile.sha256.in_(content.values()),
+            or_(StoredFile.purged_at.is_(None), StoredFile.touched_at > self.now - GRACE),
         )
         # Pieces are taken out some time after their upload has ended.
         going_on = select(ResumableUpload.id).where(

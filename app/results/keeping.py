@@ -88,8 +88,8 @@ async def _take_out(
     if not found or isinstance(found[0].fate, Stays):
         return found[0] if found else None
     await files.remove(content_name(sha256))
-    stored.purged_at = now
-    for document_id, fate in found[0].documents.items():
+    is_told, stored.purged_at = stored.purged_at is not None, now
+    for document_id, fate in () if is_told else found[0].documents.items():
         document = await session.get_one(Document, document_id)
         known = {"sha256": sha256, "why": fate.value}
         await record(session, SYSTEM, "evidence.purge", document, now, after=known)

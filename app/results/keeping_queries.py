@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.catalogue import queries as catalogue
 from app.evidence.models import Document, Hold, StoredFile
 from app.periods.models import Period
-from app.results.keeping_rules import Fate, Standing, fate_of, fate_of_file, kept_until
+from app.results.keeping_rules import UNTOUCHED, Fate, Standing, fate_of, fate_of_file, kept_until
 from app.results.models import Appeal, Result, ResultLine, ResultState
 from app.reviews.models import Adjustment, Clarification, ItemAnswer
 from app.submissions.models import Revision, Submission
@@ -100,7 +100,8 @@ def _standings(over: Sequence[UUID]) -> Select[Any]:
             case((is_over, _IS_LEANED_ON), else_=false()).label("is_leaned_on"),
         )
         .outerjoin(Document, Document.sha256 == StoredFile.sha256)
-        .where(StoredFile.purged_at.is_(None))
+        # An upload that broke off can have put bytes back that were taken out.
+        .where(or_(StoredFile.purged_at.is_(None), StoredFile.touched_at > StoredFile.purged_at - UNTOUCHED))
     )
 
 

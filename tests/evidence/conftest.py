@@ -1,6 +1,6 @@
 """An open period, and uploads to it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from uuid import UUID
 
@@ -56,7 +56,7 @@ async def upload(as_user: LogIn, period_id: str, units: dict[str, UUID]) -> Uplo
     """Give `await upload(content, file_name=…, by=…, unit=…, headers=…, title=…)`: one POST and its answer."""
 
     async def send(
-        content: bytes = PDF,
+        content: bytes | AsyncIterator[bytes] = PDF,
         *,
         file_name: str = "bao-cao.pdf",
         by: str = REPORTER,

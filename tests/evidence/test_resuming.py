@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -17,7 +17,7 @@ from app.core.audit import AuditEvent
 from app.core.config import Settings
 from app.core.work import one_round
 from app.evidence import resuming
-from app.evidence.models import ResumableUpload, StoredFile, UploadPiece
+from app.evidence.models import Document, ResumableUpload, StoredFile, UploadPiece
 from app.evidence.worker import Worker
 from app.periods.models import Period, PeriodState
 from tests.client import CheckedClient
@@ -471,3 +471,18 @@ async def test_a_piece_that_is_lost_from_the_store_makes_no_document(
     piece.write_bytes(FILE[:1000])
     assert await tus.offset(url) == 1000
     assert (await tus.send(url, 1000, FILE[1000:])).status_code == 204
+
+
+async def test_a_document_counts_as_received_when_all_of_its_last_piece_was(
+    tus: Tus, session: AsyncSession, clock: Clock
+) -> None:
+    async def slowly() -> AsyncIterator[bytes]:
+        yield FILE[:10]
+        clock.advance(hours=30)
+        yield FILE[10:]
+
+    sent = await tus.caller.patch(
+        await tus.begun(len(FILE)), content=slowly(), headers=PIECE | {"Upload-Offset": "0"}
+    )
+    assert sent.status_code == 204, sent.text
+    assert (await session.scalars(select(Document.uploaded_at))).one() == clock.now

@@ -2,7 +2,8 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -426,3 +427,14 @@ async def test_two_uploads_at_once_with_one_key_make_one_document(
     assert len(stored()) == 1
     async with own_database.session() as session:
         assert await documents(session) == 1
+
+
+async def test_a_document_counts_as_received_when_all_of_it_was(upload: Upload, clock: Clock) -> None:
+    async def slowly() -> AsyncIterator[bytes]:
+        yield PDF[:10]
+        clock.advance(hours=30)
+        yield PDF[10:]
+
+    sent = await upload(slowly())
+    assert sent.status_code == 201, sent.text
+    assert datetime.fromisoformat(sent.json()["uploaded_at"]) == clock.now

@@ -132,7 +132,7 @@ async def test_bytes_of_no_row_and_strange_names_are_orphans(
 async def test_what_was_taken_out_is_not_missing_and_must_not_be_there(
     session: AsyncSession, findings: Verify, place: Place, clock: Clock
 ) -> None:
-    session.add(row(b"purged", clock.now, purged_at=clock.now))
+    session.add(row(b"purged", clock.now - timedelta(days=1), purged_at=clock.now))
     await session.flush()
     assert await findings() == []
     put(place, name_of(b"purged"), b"purged")

@@ -1,6 +1,7 @@
 """Taking bytes out for real: once a day or by hand, tried dry, stopped in the middle, beside uploads and citations."""
 
 import asyncio
+import shutil
 from datetime import timedelta
 from functools import partial
 from hashlib import sha256
@@ -26,6 +27,7 @@ from app.results.keeping import Keeping, Purged, purge
 from app.results.keeping_rules import Stays
 from app.submissions.models import Submission
 from tests.conftest import START, Clock, logged_in
+from tests.evidence.files import pdf
 from tests.results import kept
 from tests.results.kept import GRACE
 from tests.results.scene import declare, open_year, own_session
@@ -149,6 +151,11 @@ class Place:
         assert lies_there is (stored.purged_at is None)
         return lies_there
 
+    async def sha256_of(self, document: str) -> str:
+        """Return the fingerprint of a document."""
+        async with own_session(self.app) as session, session.begin():
+            return (await session.get_one(Document, UUID(document))).sha256
+
     async def purges(self) -> list[str]:
         """Return the documents whose bytes went, as the trail tells it."""
         async with own_session(self.app) as session, session.begin():
@@ -180,6 +187,42 @@ async def test_what_was_taken_out_is_not_cited_until_it_is_uploaded_again(
     again = await place.scene.document()
     assert (await place.is_kept(document), await place.is_kept(again)) == (True, True)
     assert (await place.scene.save({"answers": citing(document, again)})).status_code == 200
+
+
+async def test_an_upload_that_fails_puts_nothing_back_of_what_was_taken_out(
+    place: Place, document: str
+) -> None:
+    await place.purge()
+    folder = place.app.state.files.incoming.parent / (await place.sha256_of(document))[:2]
+    shutil.rmtree(folder)
+    folder.touch()  # nothing can be moved there
+    with pytest.raises(AssertionError, match="store_unavailable"):
+        await place.scene.document()
+    folder.unlink()
+    assert not await place.is_kept(document)
+
+
+async def test_what_was_taken_out_takes_up_no_space_of_its_unit(
+    place: Place, document: str, settings: Settings
+) -> None:
+    settings.max_unit_bytes = len(pdf(b"1")) + 10
+    with pytest.raises(AssertionError, match="quota_exceeded"):
+        await place.scene.document(2)
+    await place.purge()
+    assert await place.is_kept(await place.scene.document(2))
+
+
+async def test_bytes_that_a_broken_upload_put_back_are_taken_out_again(place: Place, document: str) -> None:
+    await place.purge()
+    place.clock.advance(days=2)
+    async with own_session(place.app) as session, session.begin():
+        # As it is where the service is killed before the upload has made its document.
+        await kept.bytes_in_store(place.app, session, pdf(b"1"))
+        (await session.scalars(select(StoredFile))).one().touched_at = place.clock.now
+    for seconds, gone in ((-1, 0), (1, 1), (0, 0)):
+        place.clock.advance(days=int(seconds < 0), seconds=seconds)
+        assert len((await place.purge()).gone) == gone
+    assert (await place.is_kept(document), await place.purges()) == (False, [document])
 
 
 async def test_a_crash_after_the_bytes_went_heals_with_the_next_run(place: Place, document: str) -> None:
