@@ -3,7 +3,7 @@ other; the one made last is the present one."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from app.evidence.models import Document, SignatureReport, StoredFile
 from app.evidence.signatures import ENGINE, report_on, without_signatures
 from app.evidence.trust import TrustStore, trust_store
 
-# A round ends after so many files, one file after so long: other work waits for neither.
+# One file ends after so long, and a round once it has lasted as long or after so many files: scans wait for it.
 FILES_A_ROUND = 20
 SECONDS_A_FILE = 60
 
@@ -92,7 +92,10 @@ async def make_reports(
     Raises: SettingMissing if the folder of roots cannot be read, StoreUnavailable (503).
     """
     trust = trust_store(folder)
-    for _ in range(FILES_A_ROUND):
+    until = clock() + timedelta(seconds=SECONDS_A_FILE)
+    for number in range(FILES_A_ROUND):
+        if number and clock() >= until:
+            return
         async with database.session() as session, session.begin():
             if not await session.scalar(select(func.pg_try_advisory_xact_lock(_LOCK))):
                 return

@@ -82,7 +82,8 @@ def _missing(pointer: str, name: str, kind: SignerKind, report: Mapping[str, Any
 def _not_sound(pointer: str, name: str, kind: SignerKind, report: Mapping[str, Any]) -> Fault:
     """Say it of the kind's last signature: whoever signs again does so because of the others."""
     last = [one for one in report["signatures"] if one["kind"] == kind][-1]
+    signer = last["signer"] or last["organisation"] or last["field"]
     why_vi, why_en = ("; ".join(PROBLEMS[code][lang] for code in last["problems"]) for lang in (0, 1))
-    vi = f"tệp {name}: chữ ký số của {_WHOSE[kind][0]} ({last['signer']}) có vấn đề: {why_vi}"
-    en = f"the file {name}: the signature of {_WHOSE[kind][1]} ({last['signer']}) is not sound: {why_en}"
+    vi = f"tệp {name}: chữ ký số của {_WHOSE[kind][0]} ({signer}) có vấn đề: {why_vi}"
+    en = f"the file {name}: the signature of {_WHOSE[kind][1]} ({signer}) is not sound: {why_en}"
     return Fault(pointer, "signature_not_sound", vi, en)

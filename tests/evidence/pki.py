@@ -138,8 +138,9 @@ class Authority:
         self._first = first_key
         root = [("C", "VN"), ("O", "Cơ quan gốc kiểm thử"), ("CN", "Root CA kiểm thử")]
         below = [("C", "VN"), ("O", "Đơn vị cấp kiểm thử"), ("CN", "CA kiểm thử")]
-        self.root = issue(root, 1, first_key, is_authority=True)
-        self.below = issue(below, 2, first_key + 1, self.root, is_authority=True)
+        # Alike in name, not in number: a name and a number stand for one certificate.
+        self.root = issue(root, first_key + 1, first_key, is_authority=True)
+        self.below = issue(below, first_key + 2, first_key + 1, self.root, is_authority=True)
 
     def signer(self, named: Named = LEADER, serial: int = 0x1001, **special: Any) -> Holder:
         """Return a holder of a certificate for signing."""

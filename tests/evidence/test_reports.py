@@ -3,6 +3,8 @@
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -184,6 +186,19 @@ async def test_the_oldest_go_first_and_a_round_is_bounded(
     assert [(await read(one))["state"] for one in ids] == ["checked", "checked", "pending"]
     await work()
     assert (await read(ids[2]))["state"] == "checked"
+
+
+async def test_files_that_take_long_end_a_round(
+    app: FastAPI, upload: Upload, read: Read, clock: Clock, trust_dir: Path
+) -> None:
+    """Else twenty files made to be slow would keep everybody's scans waiting for twenty minutes."""
+    ids = []
+    for number in range(2):
+        ids.append(await uploaded(upload, page() + b"%" * number))
+        clock.advance(seconds=1)
+    times = (clock.now + timedelta(seconds=reports.SECONDS_A_FILE / 2 * number) for number in count())
+    await reports.make_reports(app.state.database, app.state.files, trust_dir, lambda: next(times))
+    assert [(await read(one))["state"] for one in ids] == ["checked", "pending"]
 
 
 def _dies(*_: Any) -> Json:

@@ -109,6 +109,14 @@ async def test_a_signature_that_does_not_tell_whose_it_is_is_mentioned(brvt: Sce
     assert all("không rõ của cá nhân hay của tổ chức" in message for _, message in await told(brvt))
 
 
+async def test_a_signer_without_a_name_is_called_by_what_there_is(brvt: Scene, work: Round) -> None:
+    nameless = authority(10).signer([("C", "VN"), ("O", "UBND Phường 9"), ("UID", "MST:1")], serial=0x6003)
+    await cite(brvt, await upload(brvt, content=sign(page(), nameless, "A")))
+    await work()
+    said = dict(await told(brvt))["signature_not_sound"]
+    assert "(UBND Phường 9)" in said
+
+
 async def test_what_is_no_pdf_cannot_be_checked(brvt: Scene, work: Round) -> None:
     await cite(brvt, await upload(brvt, content=PNG, name="anh.png"))
     await work()
