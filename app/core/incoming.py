@@ -55,7 +55,10 @@ class Upload:
         # The hash of everything written, or what went wrong; running from the start, so that nobody can cancel it.
         self._written: Future[str | Exception] = Future()
         self._written.set_running_or_notify_cancel()
-        Thread(target=self._write_all, name="upload", daemon=True).start()
+        try:
+            Thread(target=self._write_all, name="upload", daemon=True).start()
+        except RuntimeError as error:  # the system allows no more of them
+            raise unavailable(error) from error
 
     async def write(self, chunk: bytes) -> None:
         """Take the next bytes; waits while the disk is behind.

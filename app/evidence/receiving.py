@@ -1,19 +1,37 @@
 """Bytes on their way in: shared by the uploads in one go and those in pieces."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
+from uuid import UUID
 
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
+from app.accounts.permissions import Principal
+from app.core.files import FileStore
 from app.core.http import StrictRequest
+from app.core.incoming import Upload
 from app.core.problems import Problem
 from app.evidence.actions import Limits
 from app.evidence.content import allowed_types
 
 # A client that sends single bytes is as good as silent.
 MIN_PROGRESS_BYTES = 1024
+
+# How many files one person can send to this process at once: each holds a thread and some 2 MiB of memory.
+AT_ONCE = 32
+_under_way: Counter[UUID] = Counter()
+
+
+class TooManyUploads(Problem):
+    """The caller is sending `at_most` files already: let one of them end first."""
+
+    status, code = 429, "too_many_uploads"
+    title_vi, title_en = "Đang gửi quá nhiều tệp cùng lúc", "Too many uploads at once"
+    headers = {"Retry-After": "5"}
 
 
 class UploadInterrupted(Problem):
@@ -28,6 +46,24 @@ class UploadTooSlow(Problem):
 
     status, code = 408, "upload_too_slow"
     title_vi, title_en = "Gửi tệp quá chậm", "The upload is too slow"
+
+
+@asynccontextmanager
+async def receiving(files: FileStore, by: Principal) -> AsyncIterator[Upload]:
+    """Open an upload for somebody; unless it is kept, nothing of it stays.
+
+    Raises: TooManyUploads (429), StoreUnavailable (503).
+    """
+    if _under_way[by.id] >= AT_ONCE:
+        raise TooManyUploads(at_most=AT_ONCE)
+    _under_way[by.id] += 1
+    try:
+        async with files.receiving() as upload:
+            yield upload
+    finally:
+        _under_way[by.id] -= 1
+        if not _under_way[by.id]:
+            del _under_way[by.id]
 
 
 def limits_of(request: Request) -> Limits:

@@ -13,7 +13,15 @@ from app.core.paging import Page, PagingQuery
 from app.core.repetition import IdempotencyKey, claim_key, look_up_key
 from app.evidence import actions, content, queries
 from app.evidence.download import ANY_FILE, DOWNLOAD, Download, Files, Inline, Sending
-from app.evidence.receiving import UploadInterrupted, UploadTooSlow, announced_bytes, chunks, limits_of
+from app.evidence.receiving import (
+    TooManyUploads,
+    UploadInterrupted,
+    UploadTooSlow,
+    announced_bytes,
+    chunks,
+    limits_of,
+    receiving,
+)
 from app.evidence.scanned import Scanning
 from app.evidence.schemas import DocumentOut, DocumentRevisionOut, NewDocumentIn
 from app.periods.queries import PeriodNotFound, PeriodNotOpen
@@ -44,6 +52,7 @@ _FOUND = problems(queries.DocumentNotFound)
         *content.REFUSALS,
         UploadInterrupted,
         UploadTooSlow,
+        TooManyUploads,
         StoreUnavailable,
     ),
 )
@@ -62,7 +71,7 @@ async def upload_document(
     limits = limits_of(request)
     media_type = await actions.expect(session, new, by=caller, limits=limits, now=now)
     await session.commit()  # nothing is written yet: a slow client must not hold a connection of the pool
-    async with files.receiving() as upload:
+    async with receiving(files, caller) as upload:
         announced = announced_bytes(request)
         await actions.receive(upload, chunks(request), announced_bytes=announced, max_bytes=limits.file_bytes)
         now = await get_now(request)  # the document counts as received when all of it was

@@ -16,7 +16,15 @@ from app.core.repetition import IdempotencyKey, claim_key
 from app.evidence import actions, content, queries, resuming, tus
 from app.evidence import upload_queries as uploads
 from app.evidence.download import Files
-from app.evidence.receiving import UploadInterrupted, UploadTooSlow, announced_bytes, chunks, limits_of
+from app.evidence.receiving import (
+    TooManyUploads,
+    UploadInterrupted,
+    UploadTooSlow,
+    announced_bytes,
+    chunks,
+    limits_of,
+    receiving,
+)
 from app.evidence.upload_queries import Progress
 from app.periods.queries import PeriodNotFound, PeriodNotOpen
 from app.units.queries import UnitNotFound
@@ -132,6 +140,7 @@ async def read_upload(
         resuming.TooManyPieces,
         UploadInterrupted,
         UploadTooSlow,
+        TooManyUploads,
         actions.QuotaExceeded,
         actions.FileInfected,
         *content.REFUSALS,
@@ -152,7 +161,7 @@ async def send_piece(
     """Go on with a file; what came is kept even if the connection breaks. The last piece makes the document."""
     seen = await resuming.expect_piece(session, upload_id, piece.offset_bytes, by=caller, now=now)
     await session.commit()  # nothing is written yet: a slow client must not hold a connection of the pool
-    async with files.receiving() as received:
+    async with receiving(files, caller) as received:
         broken = await resuming.receive_piece(
             received,
             piece.checked(chunks(request)),

@@ -89,6 +89,7 @@ CODES = {
     "submission_not_found": 404,
     "supplement_late": 409,
     "too_many_pieces": 409,
+    "too_many_uploads": 429,
     "tus_version_unsupported": 412,
     "unavailable": 503,
     "unit_not_found": 404,

@@ -21,6 +21,7 @@ from tusclient.exceptions import TusCommunicationError
 from app.core.config import Settings
 from app.core.db import Database, new_id
 from app.core.embedded import EmbeddedPostgres
+from app.evidence import receiving
 from app.evidence.models import Document
 from app.main import create_app
 from app.units.queries import unit_ids_by_key
@@ -284,6 +285,22 @@ async def test_the_store_that_goes_away_in_the_middle_acknowledges_nothing(place
         shutil.rmtree(place.folder / "incoming")
         assert (await send(content=content)).status_code == 201
         assert (await tus.send(url, 50, content[50:])).status_code == 204
+
+
+async def test_one_person_sends_only_so_many_files_at_once(
+    place: Place, tus: Tus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receiving, "AT_ONCE", 2)
+    url = await tus.begun(1000)
+    waiting = [
+        asyncio.create_task(sent_raw(place, head, b"%PDF-"))
+        for head in (place.head("Content-Length: 1000"), place.piece(url, 0, "Content-Length: 1000"))
+    ]
+    await asyncio.sleep(0.2)
+    refused = await tus.send(url, 0, b"%PDF-")
+    assert (refused.status_code, refused.json()["code"]) == (429, "too_many_uploads")
+    assert [(await one)[0] for one in waiting] == [408, 408]
+    assert (await tus.send(url, 5, b"1.7")).status_code == 204
 
 
 async def test_twenty_uploads_at_once_make_twenty_documents_without_an_error(place: Place) -> None:
