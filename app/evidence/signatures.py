@@ -5,6 +5,7 @@ The outcome is plain JSON of codes (signature_rules says them in words), so that
 
 import asyncio
 import logging
+import os
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -13,8 +14,18 @@ from typing import Any, BinaryIO
 
 from asn1crypto import x509
 from pyhanko.pdf_utils.crypt.api import AuthStatus
-from pyhanko.pdf_utils.reader import PdfFileReader
-from pyhanko.sign.diff_analysis import ModificationLevel
+from pyhanko.pdf_utils.reader import HistoricalResolver, PdfFileReader
+from pyhanko.sign.diff_analysis import (
+    DEFAULT_DIFF_POLICY,
+    CatalogModificationRule,
+    DiffResult,
+    DocInfoRule,
+    DSSCompareRule,
+    ModificationLevel,
+    ObjectStreamRule,
+    StandardDiffPolicy,
+    XrefStreamRule,
+)
 from pyhanko.sign.fields import enumerate_sig_fields
 from pyhanko.sign.validation.generic_cms import collect_timing_info
 from pyhanko.sign.validation.pdf_embedded import (
@@ -51,6 +62,17 @@ _CHANGES = {
     ModificationLevel.ANNOTATIONS: "annotations",
     ModificationLevel.OTHER: "other",
 }
+# The library's own policy lets all metadata change, too; nobody signed those (`_told_of`).
+_PROOFS = StandardDiffPolicy(
+    [
+        CatalogModificationRule(),
+        DocInfoRule().as_qualified(ModificationLevel.LTA_UPDATES),
+        XrefStreamRule().as_qualified(ModificationLevel.LTA_UPDATES),
+        ObjectStreamRule().as_qualified(ModificationLevel.LTA_UPDATES),
+        DSSCompareRule().as_qualified(ModificationLevel.LTA_UPDATES),
+    ],
+    DEFAULT_DIFF_POLICY.form_rule,
+)
 # Certificates for signing say one or the other, most of them both.
 _MAY_SIGN = KeyUsageConstraints(
     key_usage={"digital_signature", "non_repudiation"}, match_all_key_usages=False
@@ -128,7 +150,7 @@ class _Inspection:
         if readable:
             last = (stamps | signatures)[readable[-1]]
             is_covered = last["is_intact"] and last["coverage"] == "file"
-        if is_covered is False:
+        if is_covered is False and not (last["is_intact"] and self._only_proofs_follow(readable[-1])):
             for found in signatures.values():
                 found["problems"].append("bytes_after_last_signature")
         else:
@@ -144,6 +166,23 @@ class _Inspection:
             "timestamps": list(stamps.values()),
             "remarks": [],
         }
+
+    def _only_proofs_follow(self, last: EmbeddedPdfSignature) -> bool:
+        """Answer whether nothing follows a signature but what long-term ones (PAdES B-LT) have behind the last.
+
+        That is: certificates, and what is known of their revocation.
+        """
+        stream, reader = self._reader.stream, self._reader
+        stream.seek(max(0, stream.seek(0, os.SEEK_END) - 1024))
+        _, end, behind = stream.read().rpartition(b"%%EOF")
+        if last.coverage != SignatureCoverageLevel.ENTIRE_REVISION or not end or behind.strip():
+            return False
+        if reader.xrefs.total_revisions <= last.signed_revision + 1:
+            return False
+        if _told_of(reader) != _told_of(reader.get_historical_resolver(last.signed_revision)):
+            return False
+        found = _PROOFS.review_file(reader, last.signed_revision)
+        return isinstance(found, DiffResult) and found.modification_level <= ModificationLevel.LTA_UPDATES
 
     async def _signature(
         self, one: EmbeddedPdfSignature, stamps: Mapping[EmbeddedPdfSignature, Json]
@@ -215,6 +254,13 @@ class _Inspection:
             "is_intact": is_intact,
             "is_trusted": is_intact and trusted is not None and revocation["state"] != "revoked",
         }
+
+
+def _told_of(document: PdfFileReader | HistoricalResolver) -> dict[str, str]:
+    """Return what a document's information says, but for what every program that adds to it writes there."""
+    trailer = document.trailer_view
+    told = trailer["/Info"] if "/Info" in trailer else {}  # noqa: SIM401  `get` does not follow the reference
+    return {name: repr(told[name]) for name in told if name not in ("/ModDate", "/Producer")}
 
 
 def _is_timestamp(one: EmbeddedPdfSignature) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pikepdf
 import pytest
+from asn1crypto import crl
 from hypothesis import given
 from hypothesis import strategies as st
 from pyhanko.pdf_utils.generic import (
@@ -21,6 +22,7 @@ from pyhanko.pdf_utils.generic import (
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign.fields import SigSeedSubFilter
 from pyhanko.sign.signers import PdfTimeStamper
+from pyhanko.sign.validation.dss import DocumentSecurityStore
 
 from app.evidence.signature_rules import PROBLEMS, REMARKS, Found, found_of
 from app.evidence.signatures import MAX_SIGNATURES, report_on
@@ -197,6 +199,42 @@ def test_an_update_after_signing_that_changes_a_page(check: Check) -> None:
     assert problems(found) == [["changed_after_signing", "bytes_after_last_signature"]] * 2
 
 
+def with_proofs(pdf: bytes) -> bytes:
+    """Return a PDF with certificates and a revocation list behind it, as long-term signatures have them (B-LT)."""
+    held, ca = io.BytesIO(pdf), authority()
+    lists = [crl.CertificateList.load(ca.crl())]
+    DocumentSecurityStore.add_dss(held, None, certs=[ca.below.parsed], crls=lists)
+    return held.getvalue()
+
+
+def _saved_by(writer: IncrementalPdfFileWriter) -> None:
+    told = {
+        pdf_name("/Title"): pdf_string("Kế hoạch chuyển đổi số"),
+        pdf_name("/Producer"): pdf_string("other"),
+    }
+    writer.set_info(DictionaryObject({**told, pdf_name("/ModDate"): pdf_string("D:20231215000000Z")}))
+
+
+def test_proofs_behind_the_last_signature_are_no_harm(check: Check) -> None:
+    """What programs call LTV: nothing of the file is changed, though no signature covers what was added."""
+    pdf = with_proofs(signed_twice())
+    found = check(pdf)
+    assert problems(found) == [[], []]
+    assert found["is_covered_to_the_end"] is False
+    assert found["signatures"][1]["changes_after"] == "archiving"
+    assert problems(check(updated(pdf, _saved_by))) == [[], []]
+    more = ["bytes_after_last_signature"]
+    for bad in (
+        pdf + b"% junk",
+        updated(pdf, _other_title),
+        with_proofs(updated(signed_twice(), _other_title)),
+    ):
+        assert problems(check(bad)) == [more, more]
+    assert problems(check(updated(pdf, _other_page))) == [["changed_after_signing", *more]] * 2
+    filled = with_proofs(updated(sign(form(), authority().leader, "A"), _overlay))
+    assert problems(check(filled)) == [more]
+
+
 def _overlay(writer: IncrementalPdfFileWriter) -> None:
     """Give a form field another appearance, as large as the page; its value stays."""
     box = ArrayObject([NumberObject(one) for one in (0, 0, 595, 842)])
@@ -211,15 +249,9 @@ def form() -> bytes:
     """Return a PDF of one page with a field to fill in."""
     held = io.BytesIO()
     with pikepdf.open(io.BytesIO(page())) as pdf:
-        named: dict[str, Any] = {
-            "FT": pikepdf.Name.Tx,
-            "T": "So",
-            "V": "1",
-            "Rect": [50, 700, 250, 720],
-            "F": 4,
-        }
-        kind: dict[str, Any] = {"Type": pikepdf.Name.Annot, "Subtype": pikepdf.Name.Widget}
-        field = pdf.make_indirect(pikepdf.Dictionary(**named, **kind))
+        kind = {"/FT": pikepdf.Name.Tx, "/Type": pikepdf.Name.Annot, "/Subtype": pikepdf.Name.Widget}
+        named = {"/T": "So", "/V": "1", "/Rect": pikepdf.Array([50, 700, 250, 720]), "/F": 4}
+        field = pdf.make_indirect(pikepdf.Dictionary(kind | named))
         pdf.pages[0].Annots = pikepdf.Array([field])
         pdf.Root.AcroForm = pdf.make_indirect(pikepdf.Dictionary(Fields=pikepdf.Array([field])))
         pdf.save(held, static_id=True)
