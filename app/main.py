@@ -1,5 +1,6 @@
 """The application: every room's routes, one lifespan, one renderer of errors."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -21,7 +22,7 @@ from app.core.middleware import RequestContext, UnreadBodies
 from app.core.openapi import describe
 from app.core.work import working
 from app.councils import routes as councils
-from app.evidence import access_routes, signature_routes, upload_routes
+from app.evidence import access_routes, apart, signature_routes, upload_routes
 from app.evidence import hold_routes as holds
 from app.evidence import routes as evidence
 from app.evidence.content import allowed_types
@@ -104,6 +105,7 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        beginning = asyncio.create_task(apart.begin())  # the service answers meanwhile
         async with (
             listening(database.engine.url, rankings),
             working(Notices(database, settings, clock).steps, settings.worker_seconds),
@@ -111,6 +113,7 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
             working(Keeping(database, files, settings, clock).steps, settings.worker_seconds),
         ):
             yield
+        await beginning
         if own_database:
             await database.close()
 

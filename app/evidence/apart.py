@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import TimeoutError as TookTooLong
 from concurrent.futures.process import BrokenProcessPool
 from functools import cache
-from threading import Thread
+from threading import Lock, Thread
 from typing import ParamSpec, TypeVar
 
 import structlog
@@ -27,6 +27,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+_one_at_a_time = Lock()
+
+
 class GaveUp(Exception):
     """The work took too long or too much memory; the process is gone, the next one is as new."""
 
@@ -40,7 +43,9 @@ async def apart(seconds: float, work: Callable[P, T], *args: P.args, **kwargs: P
     """
     died: Exception = Unavailable()
     for _ in range(2):
-        future = _pool().schedule(work, args=args, kwargs=kwargs, timeout=seconds)
+        # In a thread: it may have to wait until processes have begun, which takes seconds where the machine is busy.
+        pool = await asyncio.to_thread(_pool)
+        future = pool.schedule(work, args=args, kwargs=kwargs, timeout=seconds)
         try:
             waiting = asyncio.wrap_future(future)
             await asyncio.wait([waiting], timeout=seconds + WAIT_SECONDS)
@@ -63,14 +68,20 @@ def _gave_up(work: Callable[..., object], error: Exception) -> GaveUp:
     return GaveUp(f"{work.__name__}: {type(error).__name__}")
 
 
+async def begin() -> None:
+    """Let the processes begin before somebody needs them."""
+    await asyncio.to_thread(_pool)
+
+
 def _pool() -> ProcessPool:
     """Return the processes; new ones where the pool is broken, as by the end of a process that had nothing to do."""
-    pool = _begun()
-    if not pool.active:
-        _begun.cache_clear()
-        Thread(target=_end, args=(pool,), name="pool", daemon=True).start()
+    with _one_at_a_time:
         pool = _begun()
-    return pool
+        if not pool.active:
+            _begun.cache_clear()
+            Thread(target=_end, args=(pool,), name="pool", daemon=True).start()
+            pool = _begun()
+        return pool
 
 
 def _end(pool: ProcessPool) -> None:
@@ -83,7 +94,10 @@ def _begun() -> ProcessPool:
     # A server that forks never holds the threads and connections of this process.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["app.evidence.content.look", "app.evidence.signatures"])
-    return ProcessPool(max_workers=WORKERS, initializer=_bound, context=context)
+    pool = ProcessPool(max_workers=WORKERS, initializer=_bound, context=context)
+    if not pool.active:  # the question lets it begin
+        raise Unavailable()
+    return pool
 
 
 def _bound() -> None:

@@ -76,7 +76,9 @@ async def test_an_initial_password_opens_nothing_but_its_change(
                 for parameter in operation.get("parameters", []):
                     url = url.replace(f"{{{parameter['name']}}}", str(UUID(int=1)))
                 answer = await client.request(method.upper(), url, headers=headers | {"If-Match": '"1"'})
-                assert (answer.status_code, answer.json()["code"]) == (403, "password_change_required"), url
+                assert answer.status_code == 403, url
+                if method != "head":  # such an answer has no body
+                    assert answer.json()["code"] == "password_change_required", url
                 tried += 1
     assert tried > 30
     assert (await client.get(ME, headers=headers)).json()["must_change_password"] is True
