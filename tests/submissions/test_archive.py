@@ -25,6 +25,7 @@ from app.evidence.zipped import Zipped
 from app.submissions.archive import COLUMNS, INDEX, MAX_NAME_BYTES, safe_name
 from app.submissions.models import Revision, Submission
 from tests.conftest import START
+from tests.evidence import files
 from tests.results.scene import own_session
 from tests.scene import NOTE, SIBLING, Json, Scene
 from tests.serving import served
@@ -64,9 +65,9 @@ async def upload(scene: Scene, file_name: str, content: bytes, **said: str) -> J
     return found
 
 
-def pdf(text: str) -> bytes:
-    """Return a small PDF that is like no other."""
-    return b"%PDF-1.7\n% " + text.encode() + b"\n%%EOF\n"
+def pdf(text: str, padding: int = 0) -> bytes:
+    """Return a PDF that is like no other, with some more bytes in it."""
+    return files.pdf(text.encode(), padding=padding)
 
 
 async def test_every_document_lies_once_in_the_folder_of_its_first_indicator(scene: Scene) -> None:
@@ -292,7 +293,7 @@ async def test_a_file_that_is_not_whole_breaks_the_archive_off(
     scene: Scene, app: FastAPI, settings: Settings, is_gone: bool
 ) -> None:
     await scene.filled()
-    good, bad = [await upload(scene, f"{n}.pdf", pdf(str(n)) + bytes(700_000)) for n in (1, 2)]
+    good, bad = [await upload(scene, f"{n}.pdf", pdf(str(n), 700_000)) for n in (1, 2)]
     await cite(scene, **{"1_1": [good["id"], bad["id"]]})
     place = settings.evidence_path / content_name(bad["sha256"])
     if is_gone:
