@@ -14,7 +14,7 @@ from app.evidence.download import disposition
 from app.evidence.models import StoredFile
 from tests.client import CheckedClient
 from tests.conftest import LogIn
-from tests.evidence import files
+from tests.evidence import files, pieces
 from tests.evidence.conftest import REPORTER, Upload
 from tests.evidence.files import DOCX, PDF
 from tests.results.scene import own_session
@@ -159,7 +159,7 @@ async def test_a_document_that_was_taken_out_says_so(reporter: CheckedClient, ur
 async def test_bytes_that_end_too_early_break_the_connection(
     app: FastAPI, upload: Upload, reporter: CheckedClient, settings: Settings
 ) -> None:
-    content = PDF + bytes(900_000)
+    content = pieces.pdf(900_000)
     known = (await upload(content)).json()
     place = settings.evidence_path / content_name(known["sha256"])
     with place.open("r+b") as file:
@@ -178,7 +178,7 @@ async def test_bytes_that_end_too_early_break_the_connection(
 async def test_a_document_of_several_blocks_comes_whole_over_a_socket(
     app: FastAPI, store: None, upload: Upload, reporter: CheckedClient
 ) -> None:
-    content = PDF + bytes(range(256)) * 4000
+    content = pieces.pdf(1_024_000)
     known = (await upload(content)).json()
     url = f"/api/v1/evidence/{known['id']}/content"
     async with served(app) as address, httpx.AsyncClient(base_url=address, headers=reporter.headers) as real:

@@ -12,6 +12,7 @@ from app.core.config import Settings
 from app.core.db import Database
 from tests.client import CheckedClient
 from tests.conftest import Clock, logged_in
+from tests.evidence.files import pdf_of
 from tests.results.scene import own_session
 from tests.scene import Scene
 from tests.serving import served
@@ -36,7 +37,7 @@ async def test_an_agency_opens_a_link_to_what_it_verifies(scene: Scene, client: 
     url = made.json()["url"]
     assert url.startswith(f"{mine}/linked?token=")
     answer = await client.get(url)
-    assert (answer.status_code, answer.content[:8]) == (200, b"%PDF-1.4")
+    assert (answer.status_code, answer.content[:8]) == (200, b"%PDF-1.7")
     assert (await client.head(url)).headers["content-length"] == str(len(answer.content))
     assert (await police.post(f"{other}/links", json={})).status_code == 404
     # The same document has another address in its unit's list: the link is for one address only.
@@ -93,7 +94,7 @@ async def test_a_slow_reader_holds_no_connection_to_the_database(
     await scene.filled()
     reporter = await scene.as_("xa-31999.reporter")
     query = {"period_id": scene.period["id"], "unit_id": (await scene.read())["unit_id"]}
-    content = b"%PDF-1.7\n" + bytes(12 * 1024**2)  # more than the sockets hold
+    content = pdf_of(12 * 1024**2)  # more than the sockets hold
     sent = await reporter.post("/api/v1/evidence", params=query | {"file_name": "a.pdf"}, content=content)
     document = sent.json()["id"]
     answers = (await scene.read())["answers"]
