@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import os
+from collections import deque
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from contextlib import suppress
@@ -35,6 +36,25 @@ def unavailable(error: Exception) -> StoreUnavailable:
     return StoreUnavailable()
 
 
+# Blocks that were written serve the next ones: a new one has to be cleared by the system, which takes as long as
+# filling it. No more are kept than two uploads need.
+_spare: deque[bytearray] = deque()
+
+
+def _block() -> bytearray:
+    try:
+        return _spare.pop()
+    except IndexError:
+        return bytearray(BLOCK_BYTES)
+
+
+def _spare_again(written: memoryview) -> None:
+    block = written.obj
+    written.release()
+    if len(_spare) < 2 * (WAITING_BLOCKS + 1) and isinstance(block, bytearray):
+        _spare.append(block)
+
+
 class Upload:
     """Bytes on their way into the store.
 
@@ -48,7 +68,7 @@ class Upload:
         self.sha256 = ""
         self._keep = keep
         self._loop = asyncio.get_running_loop()
-        self._block, self._filled = bytearray(BLOCK_BYTES), 0
+        self._block, self._filled = _block(), 0
         self._blocks: SimpleQueue[memoryview | None] = SimpleQueue()
         self._room = asyncio.Semaphore(WAITING_BLOCKS)
         self._is_discarded = False
@@ -106,7 +126,7 @@ class Upload:
         if self._written.done():  # only a failure can come before the end
             await self._outcome()
         self._blocks.put(memoryview(self._block)[: self._filled])
-        self._block, self._filled = bytearray(BLOCK_BYTES), 0
+        self._block, self._filled = _block(), 0
 
     async def _outcome(self) -> str:
         outcome = await asyncio.wrap_future(self._written)
@@ -125,11 +145,15 @@ class Upload:
         digest = hashlib.sha256()
         with self.part.open("xb") as file:
             while (block := self._blocks.get()) is not None and not self._is_discarded:
+                written = file.tell()
                 file.write(block)
+                file.flush()
+                # The system begins with the disk at once: at the end there is little left to wait for.
+                os.posix_fadvise(file.fileno(), written, len(block), os.POSIX_FADV_DONTNEED)
                 digest.update(block)
+                _spare_again(block)
                 self._make_room()
             if not self._is_discarded:
-                file.flush()
                 os.fsync(file.fileno())
         return digest.hexdigest()
 

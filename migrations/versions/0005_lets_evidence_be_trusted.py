@@ -173,7 +173,7 @@ def _fill() -> None:
     """Give every document there is its stored bytes and its first revision."""
     op.execute(
         "INSERT INTO stored_file (sha256, size_bytes, media_type, touched_at, scan_state, scan_due_at, scan_attempts) "
-        "SELECT DISTINCT ON (sha256) sha256, size_bytes, media_type, uploaded_at, 'uploaded', uploaded_at, 0 "
+        "SELECT DISTINCT ON (sha256) sha256, size_bytes, media_type, now(), 'uploaded', uploaded_at, 0 "
         "FROM document ORDER BY sha256, uploaded_at"
     )
     op.execute(
