@@ -42,7 +42,7 @@ from scripts.benchmarks.place import SECRET, filled_database, free_port, service
 MEGABYTE = 1024**2
 BIG, SMALL = 300 * MEGABYTE, 5 * MEGABYTE
 ROUNDS, CLIENTS, PER_CLIENT, AT_ONCE = 7, 4, 20, 20
-REST_SECONDS = 3
+REST_SECONDS = 2
 REPORTER = "xa-31999.reporter"
 
 
