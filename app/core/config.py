@@ -56,7 +56,9 @@ class Settings(BaseSettings):
     evidence_types: str = Field(
         "pdf,docx,xlsx,png,jpeg,webp,tiff,xml", description="what may be uploaded; zip has to be added"
     )
-    evidence_grace_days: int = Field(30, ge=1, description="how long an upload that nothing cites is kept")
+    evidence_grace_days: int = Field(
+        30, ge=1, description="how long after a period's last review what nothing cites is kept"
+    )
     resumable_hours: int = Field(48, ge=1, description="how long an unfinished resumable upload is kept")
     upload_idle_seconds: float = Field(60, gt=0, description="how long a silent client is waited for")
     clamd: str = Field("", description="malware scanner, host:port or unix:/path; empty: nothing is scanned")

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.catalogue import queries as catalogue
 from app.evidence.models import Document, Hold, StoredFile
-from app.periods.models import Period
+from app.periods.models import Period, PeriodSet
 from app.results.keeping_rules import UNTOUCHED, Fate, Standing, fate_of, fate_of_file, kept_until
 from app.results.models import Appeal, Result, ResultLine, ResultState
 from app.reviews.models import Adjustment, Clarification, ItemAnswer
@@ -64,7 +64,7 @@ def _judge(rows: Sequence[Any], terms: Terms, now: datetime, grace: timedelta) -
     documents = {
         row.document_id: fate_of(
             Standing(
-                uploaded_at=row.uploaded_at,
+                idle_from=row.idle_from,
                 is_held=row.is_held,
                 is_cited=row.is_cited,
                 is_leaned_on=row.is_leaned_on,
@@ -94,7 +94,7 @@ def _standings(over: Sequence[UUID]) -> Select[Any]:
             StoredFile.touched_at,
             Document.id.label("document_id"),
             Document.period_id,
-            Document.uploaded_at,
+            func.greatest(Document.uploaded_at, _REVIEWED_AT).label("idle_from"),
             _IS_HELD.label("is_held"),
             _IS_CITED.label("is_cited"),
             case((is_over, _IS_LEANED_ON), else_=false()).label("is_leaned_on"),
@@ -113,6 +113,13 @@ def _names_it(content: Any) -> ColumnElement[bool]:
         func.jsonb_build_object("id", cast(Document.id, Text)),
     )
 
+
+# Evidence is gathered all year: it waits to be cited until the last dossier of the period is to be reviewed.
+_REVIEWED_AT = (
+    select(func.max(PeriodSet.review_due_at))
+    .where(PeriodSet.period_id == Document.period_id)
+    .scalar_subquery()
+)
 
 _IS_HELD = exists().where(
     Hold.released_at.is_(None),

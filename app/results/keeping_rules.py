@@ -37,10 +37,12 @@ Fate = Stays | Goes
 class Standing:
     """How a document stands; `kept_until` is the first instant after its term, None where it is kept for ever.
 
+    `idle_from` is when its grace begins, if nothing cites it: once it was there and the period's review should be over.
+
     A result leans on it if one that was ever announced or published, or may be yet, was made from what cites it.
     """
 
-    uploaded_at: datetime
+    idle_from: datetime
     is_held: bool = False
     is_cited: bool = False
     is_leaned_on: bool = False
@@ -60,7 +62,7 @@ def fate_of(document: Standing, now: datetime, grace: timedelta) -> Fate:
     if document.is_held:
         return Stays.HELD
     if not document.is_cited:
-        return Goes.NEVER_CITED if is_late(now, document.uploaded_at + grace) else Stays.IN_GRACE
+        return Goes.NEVER_CITED if is_late(now, document.idle_from + grace) else Stays.IN_GRACE
     if document.kept_until is None:
         return Stays.CITED
     return Goes.TERM_OVER if is_late(now, document.kept_until) else Stays.TERM_RUNS

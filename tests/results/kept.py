@@ -1,6 +1,6 @@
 """Documents written straight into the tables and the store, and a year whose policy keeps evidence for a while."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
@@ -21,6 +21,8 @@ from app.submissions.models import Submission
 from tests.conftest import START
 
 GRACE = timedelta(days=30)
+# The first instant after the last review of the year: from here on nobody will cite what nobody has cited.
+REVIEWED_AT = datetime(2024, 1, 30, 17, tzinfo=UTC)
 CONTENT = b"%PDF-1.7 noi dung"
 TERM = "kept-1"  # the policy of Ca Mau, with a term of one year
 

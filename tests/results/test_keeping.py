@@ -19,7 +19,7 @@ from app.submissions.models import RankingScope, Submission
 from app.units.models import UnitKind
 from tests.conftest import START, LogIn
 from tests.results import kept, scene
-from tests.results.kept import CONTENT, GRACE
+from tests.results.kept import CONTENT, GRACE, REVIEWED_AT
 
 REVIEWER, CHAIRMAN = "huyen-964.reviewer", "huyen-964.chairman"
 SECOND = timedelta(seconds=1)
@@ -54,7 +54,7 @@ async def test_what_nothing_cites_goes_after_its_grace_and_its_row_stays(
     app: FastAPI, session: AsyncSession, dossier: Submission, seconds: int
 ) -> None:
     document = await kept.document(app, session, dossier)
-    done = await kept.run(app, START + GRACE + seconds * SECOND)
+    done = await kept.run(app, REVIEWED_AT + GRACE + seconds * SECOND)
     goes = seconds >= 0
     assert (len(done.gone), dict(done.stayed)) == ((1, {}) if goes else (0, {Stays.IN_GRACE: 1}))
     assert (await kept.lies_there(app), await kept.is_marked(session)) == (not goes, goes)
@@ -329,8 +329,8 @@ async def test_of_many_files_each_meets_its_own_fate(
 ) -> None:
     old = [await kept.document(app, session, dossier, CONTENT + bytes([i])) for i in range(12)]
     await scene.declare(session, dossier, citing(*old[::2]))
-    await kept.document(app, session, dossier, b"%PDF young", START + GRACE)
-    done = await kept.run(app, START + GRACE)
+    await kept.document(app, session, dossier, b"%PDF young", REVIEWED_AT + GRACE)
+    done = await kept.run(app, REVIEWED_AT + GRACE)
     assert (len(done.gone), dict(done.stayed)) == (6, {Stays.CITED: 6, Stays.IN_GRACE: 1})
     assert sorted(one for one, _ in await kept.purges(session)) == sorted(old[1::2])
     for i in range(12):

@@ -17,7 +17,7 @@ LATER = START + timedelta(days=400)
 
 def standing(**changes: Any) -> Standing:
     """Return how an uncited document stands that was uploaded at the start."""
-    return Standing(**{"uploaded_at": START} | changes)
+    return Standing(**{"idle_from": START} | changes)
 
 
 @pytest.mark.parametrize(
