@@ -138,6 +138,11 @@ class Settings(BaseSettings):
         """Return the folder of the evidence files."""
         return self.evidence_dir or self.var_dir / "evidence"
 
+    @property
+    def is_scanning(self) -> bool:
+        """Answer whether a malware scanner is configured."""
+        return bool(self.clamd)
+
     @cached_property
     def evidence_bucket(self) -> Bucket | None:
         """Return the bucket of the evidence files; None: they lie in `evidence_path`.

@@ -78,10 +78,12 @@ async def expect(
     limits: Limits,
     now: datetime,
     told_in: str = "query",
+    length_bytes: int = 0,
 ) -> str:
     """Check everything that can be refused before a byte is read; return the type that the file's name promises.
 
     The name is tidied in place. `told_in` is where the request says what is said of the document.
+    With `length_bytes`, room for so many is the caller's until his transaction ends.
 
     Raises: PeriodNotFound, UnitNotFound (404), DocumentNotFound (404) for `replaces_id`, PeriodNotOpen (409),
     QuotaExceeded (409), InvalidRequest (422), FileTypeNotAllowed (415).
@@ -98,7 +100,7 @@ async def expect(
         known = await queries.document_ids_of(session, new.period_id, new.unit_id, [new.replaces_id])
         if not known:
             raise queries.DocumentNotFound()
-    await require_room(session, new, 0, limits)
+    await _require_room(session, new, length_bytes, limits)
     return media_type
 
 
@@ -176,7 +178,7 @@ async def keep(
     # Shared with others who upload the same bytes; a scan that is about to end sees this document, or this its verdict.
     stored = await session.get_one(StoredFile, sha256, populate_existing=True, with_for_update={"read": True})
     _refuse_infected(stored)
-    await require_room(session, new, stored.size_bytes, limits, reserved_by=id)
+    await _require_room(session, new, stored.size_bytes, limits, reserved_by=id)
     document = Document(
         id=id,
         **new.model_dump(),
@@ -214,7 +216,7 @@ def _revision(
     )
 
 
-async def require_room(
+async def _require_room(
     session: AsyncSession,
     new: NewDocumentIn,
     more_bytes: int,

@@ -93,7 +93,7 @@ def _end(pool: ProcessPool) -> None:
 def _begun() -> ProcessPool:
     # A server that forks never holds the threads and connections of this process.
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["app.evidence.content.look", "app.evidence.signatures"])
+    context.set_forkserver_preload(["app.evidence.content.look", "app.evidence.inspecting"])
     pool = ProcessPool(max_workers=WORKERS, initializer=_bound, context=context)
     if not pool.active:  # the question lets it begin
         raise Unavailable()

@@ -191,7 +191,7 @@ class Sender:
 
         Raises: DocumentPurged (410), DocumentInfected (409), DocumentNotScanned (409).
         """
-        await require_readable(self.session, by, document, scanning=bool(self.settings.clamd))
+        await require_readable(self.session, by, document, scanning=self.settings.is_scanning)
 
     async def linked(self, document: Document, *, by: Principal) -> None:
         """Write down that somebody makes a link to a document.

@@ -61,8 +61,9 @@ async def begin(
         raise actions.too_large(limits.file_bytes)
     if not length_bytes:
         raise actions.FileEmpty()
-    media_type = await actions.expect(session, new, by=by, limits=limits, now=now, told_in=told_in)
-    await actions.require_room(session, new, length_bytes, limits)
+    media_type = await actions.expect(
+        session, new, by=by, limits=limits, now=now, told_in=told_in, length_bytes=length_bytes
+    )
     of_row = {"period_id", "unit_id", "file_name"}
     upload = ResumableUpload(
         **new.model_dump(include=of_row),

@@ -4,10 +4,13 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from app.core.config import Settings
+
 
 async def is_scanning(request: Request) -> bool:
     """Answer whether a malware scanner is configured."""
-    return bool(request.app.state.settings.clamd)
+    settings: Settings = request.app.state.settings
+    return settings.is_scanning
 
 
 Scanning = Annotated[bool, Depends(is_scanning)]

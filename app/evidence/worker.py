@@ -45,7 +45,7 @@ class Worker:
         self._swept_at = now
 
     async def _scan(self) -> None:
-        if self._settings.clamd:
+        if self._settings.is_scanning:
             scanner = Clamd(self._settings.clamd)
             await scanning.scan(self._database.session, self._files, scanner, self._clock)
 

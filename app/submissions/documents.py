@@ -55,11 +55,15 @@ async def warnings_of_documents(
     return found
 
 
+def is_outside(document: Document, period: Period) -> bool:
+    """Answer whether a document is dated outside the period; one without a date is not."""
+    return document.issued_on is not None and not period.starts_on <= document.issued_on <= period.ends_on
+
+
 def _outside(one: Citation, period: Period) -> Iterator[Fault]:
-    on, first, last = one.document.issued_on, period.starts_on, period.ends_on
-    if on is None or first <= on <= last:
+    if not is_outside(one.document, period):
         return
-    name = one.document.file_name
+    name, on, first, last = one.document.file_name, one.document.issued_on, period.starts_on, period.ends_on
     vi = f"tệp {name} đề ngày {on:%d/%m/%Y}, ngoài kỳ từ {first:%d/%m/%Y} đến {last:%d/%m/%Y}"
     en = f"the file {name} is dated {on}, outside the period from {first} to {last}"
     yield Fault(one.pointer, "document_outside_period", vi, en)

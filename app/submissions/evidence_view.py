@@ -17,7 +17,7 @@ from app.evidence.trust import SignerKind
 from app.periods.models import Period
 from app.submissions import queries
 from app.submissions.compared import cited_elsewhere
-from app.submissions.documents import citations_in
+from app.submissions.documents import citations_in, is_outside
 from app.submissions.evidence_view_schemas import CitedDocumentOut
 from app.submissions.models import Submission
 from app.submissions.signed import asks_for_signatures, findings_of
@@ -65,13 +65,12 @@ class _Known:
         """Return one document as the caller may see it."""
         made = self.reports.get(document.sha256)
         report = made.report if made else None
-        on = document.issued_on
         said = findings_of("", document, report) if self.asks_for_signatures else ()
         return CitedDocumentOut(
             document=DocumentOut.of(document, scanning=self.scanning),
             indicators=codes,
             purged_at=document.stored.purged_at,
-            is_outside_period=on is not None and not self.period.starts_on <= on <= self.period.ends_on,
+            is_outside_period=is_outside(document, self.period),
             used_by=None if self.elsewhere is None else self.elsewhere.get(document.id, []),
             signatures=SignaturesFoundOut(
                 person=found_of(SignerKind.PERSON, document.media_type, report),

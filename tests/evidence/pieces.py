@@ -14,6 +14,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from tests.client import CheckedClient
+from tests.evidence import files
 
 UPLOADS = "/api/v1/evidence/uploads"
 TUS = {"Tus-Resumable": "1.0.0"}
@@ -23,19 +24,7 @@ PIECE = {**TUS, "Content-Type": "application/offset+octet-stream"}
 def pdf(size_bytes: int = 0, seed: int = 0) -> bytes:
     """Return a whole PDF of one page with some more bytes in it; each seed gives another file."""
     filler = random.Random(seed).randbytes(max(8, size_bytes // 2)).hex().encode()
-    objects = [
-        b"<< /Type /Catalog /Pages 2 0 R >>",
-        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] >>",
-        b"<< /Length %d >>\nstream\n%b\nendstream" % (len(filler), filler),
-    ]
-    text, places = b"%PDF-1.7\n", []
-    for number, body in enumerate(objects, 1):
-        places.append(len(text))
-        text += b"%d 0 obj\n%b\nendobj\n" % (number, body)
-    table = b"".join(b"%010d 00000 n \n" % place for place in places)
-    trailer = b"trailer\n<< /Size 5 /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % len(text)
-    return text + b"xref\n0 5\n0000000000 65535 f \n" + table + trailer
+    return files.pdf(more=[files.stream(filler)])
 
 
 def metadata(**said: str | bytes) -> str:

@@ -24,8 +24,9 @@ from pyhanko.sign.fields import SigSeedSubFilter
 from pyhanko.sign.signers import PdfTimeStamper
 from pyhanko.sign.validation.dss import DocumentSecurityStore
 
+from app.evidence.inspecting import MAX_SIGNATURES
 from app.evidence.signature_rules import PROBLEMS, REMARKS, Found, found_of
-from app.evidence.signatures import MAX_SIGNATURES, report_on
+from app.evidence.signatures import report_on
 from app.evidence.trust import SignerKind, TrustStore
 from tests.evidence.files import BROKEN_PDF
 from tests.evidence.pki import (
@@ -521,7 +522,7 @@ def test_a_signature_of_an_old_form_is_listed_as_unreadable(check: Check) -> Non
 
 
 def test_too_many_signatures_are_told(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.evidence.signatures.MAX_SIGNATURES", 1)
+    monkeypatch.setattr("app.evidence.inspecting.MAX_SIGNATURES", 1)
     assert MAX_SIGNATURES == 30
     found = check(signed_twice())
     assert found["remarks"] == ["too_many_signatures"]
