@@ -10,6 +10,7 @@ from fastapi_offline import FastAPIOffline
 
 from app.accounts import audit_routes as audit
 from app.accounts import delegation_routes as delegations
+from app.accounts import log_in_routes, service_routes
 from app.accounts import routes as accounts
 from app.accounts.tokens import Tokens
 from app.catalogue import routes as catalogue
@@ -47,10 +48,10 @@ Clock = Callable[[], datetime]
 
 # In the order of the rooms; where two match, the first one answers.
 ROUTES = (
-    accounts.auth_routes,
-    accounts.me_routes,
-    accounts.user_routes,
-    accounts.service_routes,
+    log_in_routes.auth_routes,
+    log_in_routes.me_routes,
+    accounts.routes,
+    service_routes.routes,
     delegations.routes,
     delegations.colleague_routes,
     units.routes,

@@ -7,11 +7,12 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounts import actions
+from app.accounts import actions, services
 from app.accounts.models import ServiceAccount, User
 from app.accounts.passwords import MAX_LENGTH, MIN_LENGTH, hash_password
 from app.accounts.permissions import Grant, Permission, Role
-from app.accounts.schemas import GrantIn, ServiceAccountIn, UserIn
+from app.accounts.schemas import GrantIn, UserIn
+from app.accounts.service_schemas import ServiceAccountIn
 from app.core.audit import SYSTEM
 from app.core.config import SettingMissing, Settings
 from app.units.models import Unit, UnitKind
@@ -118,7 +119,7 @@ async def _create_demo(session: AsyncSession, now: datetime) -> None:
         unit_id=ids["so-tttt"],
         scopes=[Permission.FIGURE_GIVE, Permission.FIGURE_READ, Permission.FEED_READ],
     )
-    await actions.create_service_account(session, service, by=SYSTEM, now=now, secret=DEMO_SERVICE_SECRET)
+    await services.create_service_account(session, service, by=SYSTEM, now=now, secret=DEMO_SERVICE_SECRET)
 
 
 async def _shown(session: AsyncSession) -> list[DemoAccount]:

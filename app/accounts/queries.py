@@ -8,9 +8,10 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
+from app.accounts.log_in_schemas import MeOut
 from app.accounts.models import Delegation, RoleGrant, ServiceAccount, User
 from app.accounts.permissions import ROLE_REACH, Grant, Permission, Principal, Reach, Role
-from app.accounts.schemas import GrantOut, HeldOut, MeOut, UserOut
+from app.accounts.schemas import GrantOut, HeldOut, UserOut
 from app.accounts.tokens import Claims
 from app.core.db import driver_of
 from app.core.paging import Paging
@@ -21,11 +22,6 @@ from app.core.vietnamese import VIETNAM
 class UserNotFound(NotFound):
     code = "user_not_found"
     title_vi, title_en = "Không tìm thấy tài khoản", "User not found"
-
-
-class ServiceAccountNotFound(NotFound):
-    code = "service_account_not_found"
-    title_vi, title_en = "Không tìm thấy tài khoản dịch vụ", "Service account not found"
 
 
 def is_running(today: ColumnElement[date] | date) -> ColumnElement[bool]:
@@ -195,19 +191,3 @@ async def user_by_id(session: AsyncSession, user_id: UUID) -> User:
     if user is None:
         raise UserNotFound()
     return user
-
-
-async def service_accounts(session: AsyncSession) -> list[ServiceAccount]:
-    """Return every service account in order of client id."""
-    return list(await session.scalars(select(ServiceAccount).order_by(ServiceAccount.client_id)))
-
-
-async def service_account_by_id(session: AsyncSession, account_id: UUID) -> ServiceAccount:
-    """Return a service account.
-
-    Raises: ServiceAccountNotFound.
-    """
-    account = await session.get(ServiceAccount, account_id)
-    if account is None:
-        raise ServiceAccountNotFound()
-    return account

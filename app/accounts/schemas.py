@@ -1,13 +1,13 @@
 """Accounts as the API shows and takes them."""
 
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import AfterValidator, Field, StringConstraints
 
 from app.accounts.passwords import MAX_LENGTH, MIN_LENGTH
-from app.accounts.permissions import Permission, Role
+from app.accounts.permissions import Role
 from app.core.http import Schema
 
 _ID = "01a200ed-6325-762a-8d8d-25dc3465d7ad"  # of an example
@@ -17,30 +17,6 @@ Password = Annotated[
     str, StringConstraints(strip_whitespace=False, min_length=MIN_LENGTH, max_length=MAX_LENGTH)
 ]
 Username = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{2,63}$", examples=["xa-32128.reporter"])]
-
-
-class TokenOut(Schema):
-    """Answer of the token endpoint (RFC 6749)."""
-
-    access_token: str
-    token_type: Literal["bearer"] = "bearer"  # noqa: S105
-    expires_in: int = Field(description="seconds")
-    refresh_token: str | None = Field(None, description="good for one use; absent for service accounts")
-    must_change_password: bool = False
-
-
-class PasswordChange(
-    Schema,
-    json_schema_extra={
-        "examples": [
-            {"current_password": "the initial password", "new_password": "a long sentence of your own"}
-        ]
-    },
-):
-    """A change of one's own password."""
-
-    current_password: Annotated[str, StringConstraints(strip_whitespace=False, max_length=MAX_LENGTH)]
-    new_password: Password
 
 
 def _held_by_people(role: Role) -> Role:
@@ -120,63 +96,3 @@ class UserOut(Schema):
     must_change_password: bool
     created_at: datetime
     grants: list[GrantOut]
-
-
-class MeOut(Schema):
-    """The caller: what the account may do and for which units."""
-
-    id: UUID
-    name: str
-    unit_id: UUID
-    grants: list[HeldOut]
-    permissions: list[Permission]
-    must_change_password: bool
-
-
-class ServiceAccountIn(
-    Schema,
-    json_schema_extra={
-        "examples": [
-            {
-                "client_id": "lgsp-cong-an",
-                "name": "LGSP – Công an tỉnh",
-                "unit_id": _ID,
-                "scopes": ["figure:give", "feed:read"],
-            }
-        ]
-    },
-):
-    """A new service account of an agency."""
-
-    client_id: Username
-    name: str = Field(min_length=1, max_length=200)
-    unit_id: UUID
-    scopes: list[Permission] = Field(min_length=1, max_length=10)
-
-
-class ServiceAccountPatch(
-    Schema, json_schema_extra={"examples": [{"is_active": False, "reason": "Ngừng kết nối"}]}
-):
-    """Switch a service account on or off."""
-
-    is_active: bool
-    reason: str | None = Field(None, max_length=500)
-
-
-class ServiceAccountOut(Schema):
-    """A service account."""
-
-    id: UUID
-    client_id: str
-    name: str
-    unit_id: UUID
-    scopes: list[Permission]
-    is_active: bool
-    created_at: datetime
-    version: int = Field(description="the ETag is this number in quotes")
-
-
-class ServiceAccountCreated(ServiceAccountOut):
-    """A service account just made; the only time the secret is shown."""
-
-    client_secret: str

@@ -11,8 +11,8 @@ from fastapi import FastAPI
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounts.actions import LOCK_MINUTES, MAX_FAILURES
 from app.accounts.first import DEMO_PASSWORD, DEMO_SERVICE, DEMO_SERVICE_SECRET
+from app.accounts.logging_in import LOCK_MINUTES, MAX_FAILURES
 from app.accounts.models import LoginSession, RefreshToken, User
 from app.core.repetition import IdempotencyRecord
 from tests.client import CheckedClient
