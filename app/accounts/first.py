@@ -92,6 +92,7 @@ async def _create_demo(session: AsyncSession, now: datetime) -> None:
         if kind is UnitKind.DISTRICT:
             # The reviewer and the chairman of a district's communes; its own dossier has other people.
             people.append((f"{key}.reviewer", Role.DISTRICT_REVIEWER, key, key))
+            people.append((f"{key}.admin", Role.DISTRICT_ADMIN, key, key))
             people.append((f"{key}.chairman", Role.DISTRICT_LEADER, key, key))
         if kind is UnitKind.AGENCY:
             people.append((f"{key}.agency", Role.VERIFYING_AGENCY, key, key))
@@ -126,6 +127,7 @@ async def _shown(session: AsyncSession) -> list[DemoAccount]:
     """Return one account of each role, as long as it is there."""
     wanted = {
         **{name: role for name, role, _, _ in _DEMO},
+        "huyen-964.admin": Role.DISTRICT_ADMIN,
         "huyen-964.reviewer": Role.DISTRICT_REVIEWER,
         "huyen-964.chairman": Role.DISTRICT_LEADER,
         "xa-31999.reporter": Role.UNIT_REPORTER,

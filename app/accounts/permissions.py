@@ -37,6 +37,7 @@ class Permission(StrEnum):
     APPEAL_LODGE = "appeal:lodge"
     FEED_READ = "feed:read"
     AUDIT_READ = "audit:read"
+    PERSONAL_MANAGE = "personal:manage"
 
 
 class Role(StrEnum):
@@ -45,6 +46,7 @@ class Role(StrEnum):
     PROVINCE_ADMIN = "province_admin"
     PROVINCE_REVIEWER = "province_reviewer"
     PROVINCE_LEADER = "province_leader"
+    DISTRICT_ADMIN = "district_admin"
     DISTRICT_REVIEWER = "district_reviewer"
     DISTRICT_LEADER = "district_leader"
     UNIT_REPORTER = "unit_reporter"
@@ -83,9 +85,10 @@ _REVIEWER = _DOSSIER | {P.REVIEW_ACT, P.COUNCIL_MANAGE, P.RESULT_FINALIZE}
 ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.PROVINCE_ADMIN: _DOSSIER
     | {P.USER_READ, P.USER_MANAGE, P.SERVICE_MANAGE, P.CATALOGUE_MANAGE, P.PERIOD_MANAGE, P.FEED_READ}
-    | {P.EVIDENCE_KEEP, P.HOLD_READ, P.EVIDENCE_TRACE},
+    | {P.EVIDENCE_KEEP, P.HOLD_READ, P.EVIDENCE_TRACE, P.PERSONAL_MANAGE},
     Role.PROVINCE_REVIEWER: _REVIEWER | {P.FEED_READ},
     Role.PROVINCE_LEADER: _DOSSIER | {P.COUNCIL_MANAGE, P.RESULT_PUBLISH, P.FEED_READ},
+    Role.DISTRICT_ADMIN: _READ | {P.USER_READ, P.USER_MANAGE},
     Role.DISTRICT_REVIEWER: _REVIEWER,
     Role.DISTRICT_LEADER: _DOSSIER | {P.COUNCIL_MANAGE, P.RESULT_PUBLISH},
     Role.UNIT_REPORTER: _DOSSIER
@@ -116,6 +119,7 @@ ROLE_REACH: dict[Role, Reach] = {
     Role.PROVINCE_ADMIN: Reach.SUBTREE,
     Role.PROVINCE_REVIEWER: Reach.SUBTREE,
     Role.PROVINCE_LEADER: Reach.SUBTREE,
+    Role.DISTRICT_ADMIN: Reach.NONE,
     Role.DISTRICT_REVIEWER: Reach.SUBTREE,
     Role.DISTRICT_LEADER: Reach.SUBTREE,
     Role.UNIT_REPORTER: Reach.OWN,

@@ -38,8 +38,15 @@ class Settings(BaseSettings):
 
     app_env: Literal["development", "production"] = "development"
     database_url: SecretStr | None = Field(None, description="postgresql://…; empty: the embedded server")
+    database_owner_url: SecretStr | None = Field(
+        None, description="who owns the tables and migrates; empty: the same as database_url"
+    )
     secret_key: SecretStr = Field(
         SecretStr(DEMO_SECRET), description="signs access tokens; at least 32 bytes"
+    )
+    previous_secret_keys: SecretStr = Field(
+        SecretStr(""),
+        description="former values of secret_key, by commas, while what they signed is still good",
     )
     initial_admin_password: SecretStr | None = Field(None, description="password of the first administrator")
     var_dir: Path = Field(Path("var"), description="data of the embedded server")
@@ -76,6 +83,37 @@ class Settings(BaseSettings):
     max_indicator_bytes: int = Field(500 * 1024**2, ge=1, description="limit of the files of one indicator")
     max_unit_bytes: int = Field(10 * 1024**3, ge=1, description="limit of the files of a unit in a period")
     max_body_bytes: int = Field(2 * 1024**2, ge=1024, description="limit of a JSON or form body")
+    breached_passwords: Path | None = Field(
+        None,
+        description="file of leaked passwords, SHA-1 in hexadecimal, sorted, one a line; empty: our short list",
+    )
+    second_factor_roles: str = Field(
+        "province_admin,province_leader,district_admin,district_leader,unit_leader",
+        description="roles that act only with a second factor; not asked for in the embedded default",
+    )
+    oidc_issuer: str = Field("", description="https://… of the province's single sign-on; empty: none")
+    oidc_client_id: str = ""
+    oidc_client_secret: SecretStr | None = None
+    oidc_redirect_url: str = Field("", description="page of the frontend the provider sends people back to")
+    oidc_is_strong: bool = Field(False, description="whether its log-ins count as two factors")
+    outgoing_hosts: str = Field(
+        "", description="hosts of private networks that may be called, by commas; public ones may be"
+    )
+    allowed_hosts: str = Field("", description="names the service is called by, by commas; empty: any")
+    cors_origins: str = Field("", description="https://… of frontends on other hosts, by commas")
+    trusted_proxies: str = Field(
+        "", description="addresses or networks whose X-Forwarded-* are believed, by commas; empty: nobody's"
+    )
+    rate_limits: str = Field(
+        "log-in=300/minute,write=600/minute,read=1800/minute,public=1800/minute",
+        description="per account, or per address where nobody is logged in; by commas; empty: none",
+    )
+    metrics_token: SecretStr | None = Field(
+        None, description="bearer token of GET /metrics; empty: no metrics"
+    )
+    request_seconds: float = Field(
+        60, gt=0, description="longest time a request may take, uploads and downloads apart"
+    )
     db_pool_size: int = Field(10, ge=1, le=100)
     worker_seconds: float = Field(5, ge=0, le=3600, description="pause between rounds of notices; 0: none")
     smtp_host: str = Field(

@@ -87,6 +87,11 @@ async def get_language(request: Request) -> Lang:
 Language = Annotated[Lang, Depends(get_language)]
 
 
+def client_address(request: Request) -> str | None:
+    """Return the address of the client: of the connection, or as a trusted proxy says (TRUSTED_PROXIES)."""
+    return request.client.host if request.client else None
+
+
 # --- versions -----------------------------------------------------------------------------------------------
 
 

@@ -140,3 +140,5 @@ class Revision(Row):
     created_at: Mapped[Instant]
     created_by: Mapped[UUID]
     created_by_name: Mapped[str]
+    # Contacts were taken out at a person's request: the hash is of what stood there before.
+    erased_at: Mapped[Instant | None]

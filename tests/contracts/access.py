@@ -6,6 +6,7 @@ PUBLIC: frozenset[Role] = frozenset()
 EVERYBODY: frozenset[Role] = frozenset(Role)
 
 ADMIN = frozenset({Role.PROVINCE_ADMIN})
+USER_ADMINS = ADMIN | {Role.DISTRICT_ADMIN}
 REVIEWERS = frozenset({Role.PROVINCE_REVIEWER, Role.DISTRICT_REVIEWER})
 LEADERS = frozenset({Role.PROVINCE_LEADER, Role.DISTRICT_LEADER})
 REPORTER = frozenset({Role.UNIT_REPORTER})
@@ -17,7 +18,7 @@ PEOPLE = EVERYBODY - SERVICE
 
 # Those who read dossiers; rows they may not see are 404, not 403.
 DOSSIER = ADMIN | REVIEWERS | LEADERS | REPORTER | UNIT_LEADER | AGENCY | AUDITOR
-LOGGED_IN = DOSSIER | SERVICE | {Role.DASHBOARD_READER}
+LOGGED_IN = DOSSIER | SERVICE | {Role.DASHBOARD_READER, Role.DISTRICT_ADMIN}
 FEEDS = frozenset(
     {
         Role.PROVINCE_ADMIN,
@@ -41,10 +42,10 @@ ACCESS: dict[str, frozenset[Role]] = {
     "POST /api/v1/me/notices/{notice_id}/read": PEOPLE,
     "GET /api/v1/me/notice-settings": PEOPLE,
     "PUT /api/v1/me/notice-settings": PEOPLE,
-    "GET /api/v1/users": ADMIN | AUDITOR,
-    "POST /api/v1/users": ADMIN,
-    "GET /api/v1/users/{user_id}": ADMIN | AUDITOR,
-    "PATCH /api/v1/users/{user_id}": ADMIN,
+    "GET /api/v1/users": USER_ADMINS | AUDITOR,
+    "POST /api/v1/users": USER_ADMINS,
+    "GET /api/v1/users/{user_id}": USER_ADMINS | AUDITOR,
+    "PATCH /api/v1/users/{user_id}": USER_ADMINS,
     "GET /api/v1/service-accounts": ADMIN,
     "POST /api/v1/service-accounts": ADMIN,
     "PATCH /api/v1/service-accounts/{account_id}": ADMIN,

@@ -18,6 +18,7 @@ ACCOUNTS = {
     Role.PROVINCE_ADMIN: "admin",
     Role.PROVINCE_REVIEWER: "reviewer",
     Role.PROVINCE_LEADER: "leader",
+    Role.DISTRICT_ADMIN: "huyen-964.admin",
     Role.DISTRICT_REVIEWER: "huyen-964.reviewer",
     Role.DISTRICT_LEADER: "huyen-964.chairman",
     Role.UNIT_REPORTER: "xa-31999.reporter",

@@ -1,0 +1,71 @@
+"""Log-in and one's own account over HTTP."""
+
+from typing import Annotated, Literal
+
+from fastapi import Form, Request, Response
+
+from app.accounts import logging_in, queries, services
+from app.accounts.auth import Caller, NotAuthenticated, Person, Repeatable
+from app.accounts.log_in_schemas import MeOut, PasswordChange, TokenOut
+from app.core.http import DbSession, Now, problems, router
+from app.core.problems import InvalidRequest
+
+auth_routes = router("/auth", "Đăng nhập · Log-in")
+
+
+me_routes = router("/me", "Đăng nhập · Log-in")
+
+
+@auth_routes.post("/token", response_model=TokenOut, responses=problems(logging_in.BadCredentials))
+async def token(
+    request: Request,
+    response: Response,
+    session: DbSession,
+    now: Now,
+    grant_type: Annotated[Literal["password", "refresh_token", "client_credentials"], Form()],
+    username: Annotated[str, Form(max_length=128)] = "",
+    password: Annotated[str, Form(max_length=256)] = "",
+    refresh_token: Annotated[str, Form(max_length=256)] = "",
+    client_id: Annotated[str, Form(max_length=128)] = "",
+    client_secret: Annotated[str, Form(max_length=256)] = "",
+) -> TokenOut | Response:
+    """Log in: password, refresh_token (each good for one use) or client_credentials (RFC 6749)."""
+    tokens, settings = request.app.state.tokens, request.app.state.settings
+    response.headers["Cache-Control"] = "no-store"
+    if grant_type == "password":
+        days = settings.refresh_token_days
+        out = await logging_in.log_in(session, tokens, username, password, now, refresh_days=days)
+    elif grant_type == "refresh_token":
+        out = await logging_in.refresh(session, tokens, refresh_token, now)
+    else:
+        out = await services.log_in_service(session, tokens, client_id, client_secret, now)
+    # Rendered, not raised: the count of failed log-ins and a stolen log-in's end must be committed.
+    return out or request.app.state.render(request, logging_in.BadCredentials())
+
+
+@auth_routes.post("/logout", status_code=204, responses=problems(NotAuthenticated))
+async def logout(caller: Person, session: DbSession, now: Now) -> None:
+    """End this log-in: its tokens stop working at once."""
+    await logging_in.log_out(session, caller, now)
+
+
+@me_routes.get("", response_model=MeOut)
+async def me(caller: Caller, session: DbSession) -> MeOut:
+    """Show the caller's account, roles (his own and those delegated to him) and permissions."""
+    return await queries.me_out(session, caller)
+
+
+@me_routes.post(
+    "/password",
+    status_code=204,
+    responses=problems(logging_in.BadCredentials, InvalidRequest),
+    dependencies=[Repeatable()],
+)
+async def change_password(
+    request: Request, body: PasswordChange, caller: Person, session: DbSession, now: Now
+) -> Response:
+    """Change one's own password; every other log-in of the account ends."""
+    if await logging_in.change_password(session, caller, body.current_password, body.new_password, now):
+        return Response(status_code=204)
+    refused: Response = request.app.state.render(request, logging_in.BadCredentials())
+    return refused
