@@ -33,6 +33,8 @@ from app.lgsp import routes as lgsp
 from app.notifications import routes as notifications
 from app.notifications.worker import Worker as Notices
 from app.periods import routes as periods
+from app.privacy import routes as privacy
+from app.privacy.forgetting import Forgetting
 from app.results import appeal_routes, document_routes, progress_routes, public_routes, workflow_routes
 from app.results import routes as results
 from app.results.keeping import Keeping
@@ -85,6 +87,9 @@ ROUTES = (
     public_routes.routes,
     workflow_routes.routes,
     notifications.routes,
+    privacy.routes,
+    privacy.me_routes,
+    privacy.user_routes,
     lgsp.routes,
     audit.routes,
     health.routes,
@@ -112,6 +117,7 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
             working(Notices(database, settings, clock).steps, settings.worker_seconds),
             working(Evidence(database, files, settings, clock).steps, settings.worker_seconds),
             working(Keeping(database, files, settings, clock).steps, settings.worker_seconds),
+            working(Forgetting(database, clock).steps, settings.worker_seconds),
         ):
             yield
         await beginning

@@ -88,7 +88,7 @@ async def require_units(session: AsyncSession, home: UUID | None, grants: Sequen
         raise InvalidRequest(faults=faults)
 
 
-async def _require_an_administrator(session: AsyncSession) -> None:
+async def require_an_administrator(session: AsyncSession) -> None:
     """Refuse a change after which nobody could administer accounts.
 
     Raises: LastAdministrator (409).
@@ -153,7 +153,7 @@ async def change_user(
         await require_units(session, None, body.grants)
         await set_grants(session, user, [Grant(g.role, g.unit_id) for g in body.grants], now)
     user.touch()
-    await _require_an_administrator(session)
+    await require_an_administrator(session)
     after = {
         "full_name": user.full_name,
         "email": user.email,

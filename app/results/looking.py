@@ -96,14 +96,16 @@ def allowed(action: Action | AppealAction, why: Denial | None, lang: Lang) -> Al
     return AllowedAction.of(action, why, DENIAL_TEXT[why] if why else ("", ""), lang)
 
 
-async def unit_result(session: AsyncSession, result: Result, unit_id: UUID, lang: str) -> UnitResultOut:
-    """Return one unit's scorecard in a result, explained in "vi" or "en".
+async def unit_result(
+    session: AsyncSession, result: Result, unit_id: UUID, lang: str, *, in_public: bool = False
+) -> UnitResultOut:
+    """Return one unit's scorecard in a result, explained in "vi" or "en"; in public without what people wrote.
 
     Raises: ResultNotFound if the unit is not in it.
     """
     line, document = await queries.line_of(session, result.id, unit_id)
     basis = await queries.basis_of_result(session, result)
-    card = card_of(basis, result.peers, document, lang)
+    card = card_of(basis, result.peers, document, lang, in_public=in_public)
     return UnitResultOut(
         result_id=result.id,
         state=result.state,

@@ -67,7 +67,8 @@ async def read_public_unit(
 ) -> UnitResultOut:
     """Show the points of one unit in a published result, each explained."""
     response.headers.update({"Content-Language": lang, "Vary": "Accept-Language"})
-    return await looking.unit_result(session, await queries.published(session, result_id), unit_id, lang)
+    result = await queries.published(session, result_id)
+    return await looking.unit_result(session, result, unit_id, lang, in_public=True)
 
 
 @routes.get("/results/{result_id}/changes", response_model=PublicChangesOut, responses=_FOUND)

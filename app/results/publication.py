@@ -53,6 +53,11 @@ def notes_of(result: Result) -> list[Note]:
     return [Note.model_validate(note) for note in result.notes]
 
 
+def _in_public(notes: list[Note]) -> list[Note]:
+    """Return notes without the reasons that people wrote: they may name persons."""
+    return [note.model_copy(update={"reason": None}) for note in notes]
+
+
 def published_out(result: Result) -> PublishedOut:
     """Return a published result as everybody sees it."""
     return PublishedOut.model_validate({name: getattr(result, name) for name in PublishedOut.model_fields})
@@ -74,7 +79,7 @@ def ranking_of(
         index_set=measures[0],
         policy=measures[1],
         engine_version=result.engine_version,
-        method_notes=[] if is_withdrawn else notes_of(result),
+        method_notes=[] if is_withdrawn else _in_public(notes_of(result)),
         ranked=[line for line in shown_lines if line.rank is not None],
         unranked=[line for line in shown_lines if line.rank is None],
     )

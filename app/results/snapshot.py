@@ -257,13 +257,18 @@ def fingerprint(basis: Basis, peers: Document, line_hashes: Iterable[str]) -> st
     return sha256("\n".join([header, *line_hashes]).encode()).hexdigest()
 
 
-def card_of(basis: Basis, peers: Document, document: Document, lang: str) -> Scorecard:
+def card_of(
+    basis: Basis, peers: Document, document: Document, lang: str, *, in_public: bool = False
+) -> Scorecard:
     """Explain one stored line. The rank of the card means nothing: the unit stands alone here.
 
     Points are made again, exactly, but what people see is what was stored, should another engine round another way.
+    `in_public` leaves out the reasons that people wrote: they may name persons.
     """
     known = {code: PeerFacts(**facts) for code, facts in peers.items()}
     unit = input_of(basis.index_set, document["input"])
+    if in_public:
+        unit = _without_reasons(unit)
     card = score_against(basis.index_set, basis.policy, [unit], known).card(0, lang)
     digits = basis.policy.digits
     stored = [stored_points(points, digits) for points in document["scorecard"]["points"]]
@@ -274,6 +279,14 @@ def card_of(basis: Basis, peers: Document, document: Document, lang: str) -> Sco
         for line, points in zip(card.lines, stored, strict=True)
     )
     return replace(card, lines=tuple(lines))
+
+
+def _without_reasons(unit: UnitInput) -> UnitInput:
+    said = {
+        code: tuple(replace(one, reason="") for one in decisions)
+        for code, decisions in unit.decisions.items()
+    }
+    return replace(unit, decisions=said)
 
 
 def stored_points(points: int | str, digits: int) -> Fraction:

@@ -18,7 +18,7 @@ from app.reviews.deciding import index_set_of
 from app.reviews.models import Clarification, ClarificationKind, ItemAnswer
 from app.reviews.schemas import ItemAnswerIn, ItemKind, ReturnIn
 from app.submissions.actions import keep_content, refused, require_allowed
-from app.submissions.content import Content, content_hash
+from app.submissions.content import Content
 from app.submissions.models import ReviewState, Submission
 from app.submissions.queries import content_of, entry_of
 from app.submissions.rules import Action, Denial
@@ -244,7 +244,8 @@ async def keep_if_new(
     session: AsyncSession, submission: Submission, content: Content, *, by: Actor, now: datetime
 ) -> None:
     """Make this the content of the dossier unless it is already."""
-    if content_hash(content) != submission.content_hash:
+    # Not by the hash: it stays what was approved, also where a contact was erased since.
+    if content != await content_of(session, submission):
         await keep_content(session, submission, content, by, now)
 
 

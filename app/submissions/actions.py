@@ -142,8 +142,14 @@ async def save(
     submission.touch()
     # Whoever has the dossier meanwhile is told that an indicator opened again was changed.
     tell = submission.state not in WITH_UNIT
-    await record(session, by, "submission.save", submission, now, before=before, after=changes, tell=tell)
+    before, after = _without_persons(before), _without_persons(changes)
+    await record(session, by, "submission.save", submission, now, before=before, after=after, tell=tell)
     return new
+
+
+def _without_persons(part: dict[str, Any]) -> dict[str, Any]:
+    """Name the contacts that changed without saying who they are: the trail is never rewritten, revisions may be."""
+    return part | ({"contacts": sorted(part["contacts"])} if "contacts" in part else {})
 
 
 def _require_opened(submission: Submission, patch: SubmissionPatch, at: Entry) -> None:

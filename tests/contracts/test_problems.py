@@ -8,6 +8,9 @@ from app.core.problems import all_problems
 CODES = {
     "action_not_allowed": 409,
     "adjustment_not_found": 404,
+    "already_erased": 409,
+    "person_has_duties": 409,
+    "not_oneself": 409,
     "appeal_not_found": 404,
     "approval_missing": 409,
     "body_too_large": 413,

@@ -1,0 +1,111 @@
+"""Shapes of personal data over HTTP."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import Field, model_validator
+
+from app.core.http import Schema
+from app.privacy.register import OnErasure
+
+Words = Annotated[str, Field(max_length=200)]
+_WHO = {"full_name": "Người phụ trách", "phone": "0290 000 0000", "email": "lien-he@example.vn"}
+
+
+class FieldOut(Schema):
+    """A kind of personal data the service keeps, and what an erasure does with it."""
+
+    table: str
+    columns: list[str]
+    what: str
+    erasure: OnErasure
+    kept_because: str | None
+    kept_days: int | None = Field(description="after so many days it goes by itself; null: it does not")
+
+
+class HeldDataOut(FieldOut):
+    """What there is of it about one person: the rows where they tell him something, else how many."""
+
+    count: int
+    rows: list[dict[str, Any]]
+
+
+class PersonalDataOut(Schema):
+    """Everything about one person with an account."""
+
+    user_id: UUID
+    made_at: datetime
+    roles: list[dict[str, Any]] = Field(description="every role ever held, with its unit and times")
+    data: list[HeldDataOut]
+
+
+class ContactIn(Schema, json_schema_extra={"examples": [_WHO]}):
+    """A person without an account: found where everything given here fits, whatever the case and the spaces."""
+
+    full_name: Words = ""
+    phone: Words = ""
+    email: Words = ""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "ContactIn":
+        if not (self.full_name or self.phone or self.email):
+            raise ValueError("give a name, a telephone number or an e-mail address")
+        return self
+
+
+class ErasureIn(
+    Schema,
+    json_schema_extra={
+        "examples": [{"reason": "Đề nghị xóa dữ liệu cá nhân", "document": "Đơn số 12 ngày 01/11/2026"}]
+    },
+):
+    """Why data about a person are erased, and the paper that asks for it. Both stay in the audit trail: no names."""
+
+    reason: str = Field(min_length=5, max_length=500)
+    document: str = Field(min_length=3, max_length=200, description="number and date of the request")
+
+
+class ContactErasureIn(
+    ErasureIn,
+    json_schema_extra={
+        "examples": [
+            {"who": _WHO, "reason": "Đề nghị xóa dữ liệu cá nhân", "document": "Đơn số 12 ngày 01/11/2026"}
+        ]
+    },
+):
+    """The erasure of somebody who stands as a contact in dossiers."""
+
+    who: ContactIn
+
+    @model_validator(mode="after")
+    def _is_one_person(self) -> "ContactErasureIn":
+        if not (self.who.phone or self.who.email):
+            raise ValueError("a name alone is not one person: give a telephone number or an e-mail address")
+        return self
+
+
+class ContactPlaceOut(Schema):
+    """A dossier in which a person stands as a contact."""
+
+    submission_id: UUID
+    unit_id: UUID
+    unit_name: str
+    year: int
+    contacts: list[str] = Field(description="keys of the contacts")
+    revisions: list[int] = Field(description="numbers of the revisions in which he stands")
+
+
+class ErasureOut(Schema):
+    """What an erasure took out, or would."""
+
+    is_done: bool
+    erased: list[HeldDataOut]
+    kept: list[HeldDataOut]
+
+
+class ContactErasureOut(Schema):
+    """Where an erasure took a contact out, or would."""
+
+    is_done: bool
+    places: list[ContactPlaceOut]
