@@ -165,7 +165,8 @@ class Provider:
         except TokenRefused as error:
             raise _refused(str(error)) from error
 
-    async def _keys_with(self, kid: str, now: datetime) -> dict[str, ProviderKey]:
+    async def _keys_with(self, kid: str | None, now: datetime) -> dict[str, ProviderKey]:
+        """Return the keys, fetched again if this one is not among them, or may be an older one (None)."""
         keys = await self._keys.get(now)
         return keys if kid in keys else await self._keys.get(now, AGAIN)
 

@@ -230,8 +230,10 @@ def _bits(number: str) -> int:
     return len(number.rstrip("=")) * 6
 
 
-def id_token_kid(token: str) -> str:
+def id_token_kid(token: str) -> str | None:
     """Return the kid of the key that an ID token says it is signed with; nothing of it is believed yet.
+
+    None: it names no key, as it need not where the provider has one alone (OpenID Connect Core 1.0, 10.1).
 
     Raises: TokenRefused.
     """
@@ -239,11 +241,13 @@ def id_token_kid(token: str) -> str:
         raise TokenRefused("too long")
     try:
         header = jws.get_unverified_header(token)
-        kid = header["kid"]
     except _UNREADABLE as error:
         raise TokenRefused(type(error).__name__) from error
-    if not isinstance(kid, str) or any(name in header for name in _FOREIGN_HEADERS):
-        raise TokenRefused("no kid, or a key of its own")
+    kid = header.get("kid")
+    if not isinstance(kid, str) and "kid" in header:
+        raise TokenRefused("a kid that is none")
+    if any(name in header for name in _FOREIGN_HEADERS):
+        raise TokenRefused("a key or rules of its own")
     return kid
 
 
@@ -255,7 +259,9 @@ def read_id_token(
     Raises: TokenRefused for anything else, with the reason: for the log, not for people.
     """
     kid = id_token_kid(token)
-    if kid not in keys:
+    if kid is None and len(keys) == 1:
+        kid = next(iter(keys))
+    if kid is None or kid not in keys:
         raise TokenRefused("unknown kid")
     trusted = keys[kid]
     try:

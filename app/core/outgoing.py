@@ -24,8 +24,9 @@ log = structlog.get_logger("outgoing")
 SECONDS = 5.0
 MAX_BYTES = 1024 * 1024
 _V6_OF_THE_WORLD = ipaddress.ip_network("2000::/3")
-# Ways of IPv6 to carry an address of IPv4, which could be one of ours.
-_V6_CARRYING_V4 = [ipaddress.ip_network("2001::/32"), ipaddress.ip_network("2002::/16")]
+# Of protocols, not of hosts (some versions of Python take them for global); and ways of IPv6 to carry an address of
+# IPv4, which could be one of ours.
+_SPECIAL = [ipaddress.ip_network(one) for one in ("192.0.0.0/24", "192.88.99.0/24", "2001::/23", "2002::/16")]
 
 
 class OutgoingFailed(Exception):
@@ -188,6 +189,6 @@ def is_public(address: str) -> bool:
         return False
     if not parsed.is_global or parsed.is_multicast or parsed.is_reserved or parsed.is_unspecified:
         return False
-    if isinstance(parsed, ipaddress.IPv4Address):
-        return True
-    return parsed in _V6_OF_THE_WORLD and not any(parsed in one for one in _V6_CARRYING_V4)
+    if any(parsed in one for one in _SPECIAL):
+        return False
+    return isinstance(parsed, ipaddress.IPv4Address) or parsed in _V6_OF_THE_WORLD
