@@ -239,7 +239,10 @@ def running(now: Callable[[], datetime]) -> Iterator[Provider]:
         def log_message(self, format: str, *arguments: Any) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    class Server(ThreadingHTTPServer):
+        request_queue_size = 128  # fifty come at once
+
+    with Server(("127.0.0.1", 0), Handler) as server:
         provider = Provider(f"http://127.0.0.1:{server.server_port}", now)
         thread = Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
