@@ -10,8 +10,9 @@ from fastapi_offline import FastAPIOffline
 
 from app.accounts import audit_routes as audit
 from app.accounts import delegation_routes as delegations
-from app.accounts import log_in_routes, service_routes
+from app.accounts import log_in_routes, service_routes, sso_routes
 from app.accounts import routes as accounts
+from app.accounts.provider import provider_of
 from app.accounts.tokens import Tokens
 from app.catalogue import routes as catalogue
 from app.catalogue import version_routes
@@ -21,6 +22,7 @@ from app.core.db import Database
 from app.core.files import file_store
 from app.core.middleware import RequestContext, UnreadBodies
 from app.core.openapi import describe
+from app.core.outgoing import Outgoing
 from app.core.work import working
 from app.councils import routes as councils
 from app.evidence import access_routes, apart, signature_routes, upload_routes
@@ -52,6 +54,9 @@ Clock = Callable[[], datetime]
 ROUTES = (
     log_in_routes.auth_routes,
     log_in_routes.me_routes,
+    sso_routes.auth_routes,
+    sso_routes.me_routes,
+    sso_routes.user_routes,
     accounts.routes,
     service_routes.routes,
     delegations.routes,
@@ -136,8 +141,12 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
     app.state.files = files
     app.state.render = handlers.render
     app.state.tokens = Tokens(
-        settings.secret_key.get_secret_value(), lifetime_seconds=settings.access_token_seconds
+        settings.secret_key.get_secret_value(),
+        settings.previous_secrets,
+        lifetime_seconds=settings.access_token_seconds,
     )
+    app.state.outgoing = Outgoing(settings.outgoing_hosts.split(","))
+    app.state.sso = provider_of(settings, app.state.outgoing)
     handlers.install(app)
     for routes in ROUTES:
         app.include_router(routes)

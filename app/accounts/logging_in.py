@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.log_in_schemas import TokenOut
-from app.accounts.models import LoginSession, RefreshToken, User
+from app.accounts.models import LogInMethod, LoginSession, RefreshToken, User
 from app.accounts.passwords import fingerprint, hash_password, is_password, new_secret
 from app.accounts.permissions import Principal
 from app.accounts.tokens import Claims, Tokens
@@ -38,13 +38,13 @@ async def log_in(
     user = await session.scalar(select(User).where(User.username == username.lower()))
     # Hashing takes its time: no row stays locked and no connection taken meanwhile.
     await session.commit()
-    good = await is_password(password, user.password_hash if user and _may_log_in(user, now) else None)
+    good = await is_password(password, user.password_hash if user and may_log_in(user, now) else None)
     if user is None:
         log.info("login_failed", known=False)
         return None
     await session.refresh(user, with_for_update=True)
-    if not good or not _may_log_in(user, now):
-        if _may_log_in(user, now):
+    if not good or not may_log_in(user, now):
+        if may_log_in(user, now):
             _count_failure(user, now)
         log.info("login_failed", known=True, is_active=user.is_active)
         return None
@@ -52,10 +52,11 @@ async def log_in(
     login = LoginSession(user_id=user.id, created_at=now, expires_at=now + timedelta(days=refresh_days))
     session.add(login)
     await session.flush()
-    return _tokens_out(session, tokens, user, login, now)
+    return tokens_out(session, tokens, user, login, now)
 
 
-def _may_log_in(user: User, now: datetime) -> bool:
+def may_log_in(user: User, now: datetime) -> bool:
+    """Answer whether an account gets in at all: it is active and not locked."""
     return user.is_active and not (user.locked_until and user.locked_until > now)
 
 
@@ -65,16 +66,18 @@ def _count_failure(user: User, now: datetime) -> None:
         user.failed_logins, user.locked_until = 0, now + timedelta(minutes=LOCK_MINUTES)
 
 
-def _tokens_out(
+def tokens_out(
     session: AsyncSession, tokens: Tokens, user: User, login: LoginSession, now: datetime
 ) -> TokenOut:
+    """Return new tokens of a log-in that is open."""
     refresh = new_secret()
     session.add(RefreshToken(session_id=login.id, token_hash=fingerprint(refresh), issued_at=now))
     return TokenOut(
         access_token=tokens.issue(Claims(user.id, login.id, is_service=False), now),
         expires_in=tokens.lifetime_seconds,
         refresh_token=refresh,
-        must_change_password=user.must_change_password,
+        # Who came by single sign-on has not used the initial password.
+        must_change_password=user.must_change_password and login.method is LogInMethod.PASSWORD,
     )
 
 
@@ -103,7 +106,7 @@ async def refresh(
         log.warning("refresh_token_reused", user_id=str(user.id))
         return None
     token.used_at = now
-    return _tokens_out(session, tokens, user, login, now)
+    return tokens_out(session, tokens, user, login, now)
 
 
 async def log_out(session: AsyncSession, principal: Principal, now: datetime) -> None:
@@ -125,7 +128,7 @@ async def change_password(
     Raises: InvalidRequest (422) if the new password equals the old one.
     """
     user = await session.get_one(User, principal.id, with_for_update=True)
-    if not _may_log_in(user, now) or not await is_password(current, user.password_hash):
+    if not may_log_in(user, now) or not await is_password(current, user.password_hash):
         _count_failure(user, now)
         return False
     if current == new:

@@ -198,6 +198,19 @@ class Settings(BaseSettings):
             raise SettingMissing("S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY: one of the two is missing")
         return Bucket(place[1], place[2].strip("/"))
 
+    @property
+    def previous_secrets(self) -> tuple[str, ...]:
+        """Return the former values of SECRET_KEY that are still read.
+
+        Raises: SettingMissing if one of them is too short, or known to everybody.
+        """
+        secrets = tuple(filter(None, map(str.strip, self.previous_secret_keys.get_secret_value().split(","))))
+        if any(len(one.encode()) < MIN_SECRET_BYTES for one in secrets):
+            raise SettingMissing(f"PREVIOUS_SECRET_KEYS: each must have at least {MIN_SECRET_BYTES} bytes")
+        if DEMO_SECRET in secrets and not (self.is_demo or self.is_embedded):
+            raise SettingMissing("PREVIOUS_SECRET_KEYS: everybody knows one of them, leave it out")
+        return secrets
+
     def refuse_nameless_mail(self) -> None:
         """Refuse to send e-mails that come from nobody.
 
@@ -221,3 +234,4 @@ class Settings(BaseSettings):
             raise SettingMissing("SECRET_KEY is missing: set a random value of at least 32 bytes")
         if len(secret.encode()) < MIN_SECRET_BYTES:
             raise SettingMissing("SECRET_KEY is too short: set a random value of at least 32 bytes")
+        _ = self.previous_secrets

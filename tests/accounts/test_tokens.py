@@ -12,12 +12,14 @@ import pytest
 from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import LoginSession, User
-from app.accounts.tokens import AUDIENCE, ISSUER, Claims, TokenRefused, Tokens
-from app.core.config import DEMO_SECRET
+from app.accounts.tokens import AUDIENCE, ISSUER, Claims, LinkClaims, TokenRefused, Tokens, kid_of
+from app.core.config import DEMO_SECRET, Settings
+from app.main import create_app
 from tests.client import CheckedClient
 from tests.conftest import START, Clock, LogIn
 
@@ -131,6 +133,76 @@ def test_a_token_with_another_letter_is_no_token(place: int, letter: str) -> Non
 def test_a_short_secret_cannot_sign() -> None:
     with pytest.raises(ValueError, match="32 bytes"):
         Tokens("x" * 31, lifetime_seconds=900)
+    with pytest.raises(ValueError, match="32 bytes"):
+        Tokens("x" * 32, ["x" * 31], lifetime_seconds=900)
+
+
+# --- keys that change ---------------------------------------------------------------------------------------
+
+ROTATED = Tokens("n" * 32, ["k" * 32, "o" * 32], lifetime_seconds=900)
+
+
+def header_of(token: str) -> dict[str, Any]:
+    """Return what the header of a token says."""
+    text = token.split(".", maxsplit=1)[0]
+    header: dict[str, Any] = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    return header
+
+
+def test_a_token_names_its_key_without_saying_anything_of_it() -> None:
+    assert header_of(TOKENS.issue(CLAIMS, START)) == {"alg": "HS256", "typ": "JWT", "kid": kid_of("k" * 32)}
+    assert kid_of("k" * 32) != kid_of("n" * 32)
+    assert kid_of("k" * 32) not in hashlib.sha256(b"k" * 32).hexdigest()
+
+
+def test_what_a_former_secret_signed_is_read_and_the_new_one_signs() -> None:
+    link = LinkClaims("/x", UUID(int=1), UUID(int=2), is_inline=False)
+    until = START + timedelta(minutes=5)
+    assert ROTATED.read(TOKENS.issue(CLAIMS, START), START) == CLAIMS
+    assert ROTATED.read_link(TOKENS.issue_link(link, START, until), START) == link
+    new = ROTATED.issue(CLAIMS, START)
+    assert header_of(new)["kid"] == kid_of("n" * 32)
+    with pytest.raises(TokenRefused):
+        TOKENS.read(new, START)
+    with pytest.raises(TokenRefused):
+        Tokens("n" * 32, lifetime_seconds=900).read(TOKENS.issue(CLAIMS, START), START)
+
+
+def test_a_token_of_the_release_before_names_no_key_and_is_read_until_it_ends() -> None:
+    old = signed(HS256, payload(), "k" * 32)
+    assert TOKENS.read(old, START) == CLAIMS
+    assert ROTATED.read(old, START) == CLAIMS
+    with pytest.raises(TokenRefused):
+        ROTATED.read(old, START + timedelta(seconds=900))
+    with pytest.raises(TokenRefused):
+        ROTATED.read(signed(HS256, payload(), "x" * 32), START)
+
+
+@pytest.mark.parametrize("kid", ["", "unknown", None, 0, [], {}, True, "../k", "k" * 32], ids=repr)
+def test_a_token_of_an_unknown_key_is_refused_though_rightly_signed(kid: Any) -> None:
+    with pytest.raises(TokenRefused):
+        ROTATED.read(signed(HS256 | {"kid": kid}, payload(), "k" * 32), START)
+
+
+def test_a_token_signed_with_another_key_than_it_names_is_refused() -> None:
+    with pytest.raises(TokenRefused):
+        ROTATED.read(signed(HS256 | {"kid": kid_of("n" * 32)}, payload(), "k" * 32), START)
+
+
+async def test_a_rotation_ends_nobodys_log_in_until_the_former_secret_is_taken_out(
+    app: FastAPI, session: AsyncSession, settings: Settings, clock: Clock
+) -> None:
+    claims = Claims(*await user_and_login(session, "admin"), is_service=False)
+    token = app.state.tokens.issue(claims, clock.now)
+    new = SecretStr("a new secret that nobody knows but the tests")
+
+    async def status(**changes: SecretStr) -> int:
+        changed = create_app(settings.model_copy(update=changes), app.state.database, clock)
+        async with CheckedClient(changed) as caller:
+            return (await caller.get(ME, headers={"Authorization": f"Bearer {token}"})).status_code
+
+    assert await status(secret_key=new, previous_secret_keys=settings.secret_key) == 200
+    assert await status(secret_key=new) == 401
 
 
 @pytest.mark.parametrize(

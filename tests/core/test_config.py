@@ -57,6 +57,31 @@ def test_a_real_server_starts_on_secrets_of_its_own(monkeypatch: pytest.MonkeyPa
     assert not read.is_demo
 
 
+@pytest.mark.parametrize(
+    ("previous", "why"),
+    [
+        ("short", "at least 32 bytes"),
+        (f"{GOOD},short", "at least 32 bytes"),
+        (f"{GOOD}, {DEMO_SECRET}", "everybody knows"),
+    ],
+)
+def test_a_former_secret_is_as_good_as_the_present_one(
+    monkeypatch: pytest.MonkeyPatch, previous: str, why: str
+) -> None:
+    read = settings(monkeypatch, DATABASE_URL=SERVER, SECRET_KEY=GOOD, PREVIOUS_SECRET_KEYS=previous)
+    with pytest.raises(SettingMissing, match=f"PREVIOUS_SECRET_KEYS: .*{why}"):
+        read.refuse_default_secrets()
+
+
+def test_former_secrets_stand_between_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = settings(
+        monkeypatch, DATABASE_URL=SERVER, SECRET_KEY=GOOD, PREVIOUS_SECRET_KEYS=f" {GOOD[::-1]} ,,{GOOD}x"
+    )
+    read.refuse_default_secrets()
+    assert read.previous_secrets == (GOOD[::-1], f"{GOOD}x")
+    assert GOOD[::-1] not in repr(read)
+
+
 def test_no_variable_can_claim_to_be_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
     variables = {"DATABASE_URL": SERVER, "SECRET_KEY": GOOD, "IS_DEMO": "true", "_IS_DEMO": "true"}
     assert not settings(monkeypatch, **variables).is_demo
