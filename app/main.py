@@ -10,7 +10,7 @@ from fastapi_offline import FastAPIOffline
 
 from app.accounts import audit_routes as audit
 from app.accounts import delegation_routes as delegations
-from app.accounts import log_in_routes, service_routes
+from app.accounts import log_in_routes, role_routes, service_routes
 from app.accounts import routes as accounts
 from app.accounts.tokens import Tokens
 from app.catalogue import routes as catalogue
@@ -52,6 +52,7 @@ ROUTES = (
     log_in_routes.me_routes,
     accounts.routes,
     service_routes.routes,
+    role_routes.routes,
     delegations.routes,
     delegations.colleague_routes,
     units.routes,
