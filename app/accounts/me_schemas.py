@@ -1,11 +1,11 @@
-"""Shapes of one's own account, and of the table of roles."""
+"""Shapes of one's own account: what it may do, and where."""
 
 from datetime import date, datetime
 from uuid import UUID
 
 from pydantic import Field
 
-from app.accounts.permissions import Permission, Reach, Role
+from app.accounts.permissions import Permission, Role
 from app.accounts.rights import Spread
 from app.accounts.schemas import HeldOut
 from app.accounts.service_rules import ServiceState
@@ -54,31 +54,3 @@ class MeOut(Schema):
     rights: list[RightOut] = Field(description="every permission with its units")
     must_change_password: bool
     service: OwnServiceOut | None = Field(description="null for people")
-
-
-class RoleOut(Schema):
-    """A role: what it may do, and how far it reads."""
-
-    role: Role
-    title_vi: str
-    title_en: str
-    permissions: list[Permission]
-    reach: Reach = Field(description="which dossiers it reads; served: subtree and verified")
-    is_delegable: bool = Field(description="whether others may take its turn for some days")
-    is_province_only: bool = Field(description="whether it is held for provinces only")
-
-
-class PermissionOut(Schema):
-    """A permission in a sentence."""
-
-    permission: Permission
-    vi: str
-    en: str
-    is_scope: bool = Field(description="whether service accounts may be given it")
-
-
-class RolesOut(Schema):
-    """The table of roles, and the permissions it speaks of."""
-
-    roles: list[RoleOut]
-    permissions: list[PermissionOut]

@@ -1,6 +1,5 @@
 """The table of roles over HTTP: everybody may know the rules they work by (R-011)."""
 
-from app.accounts.me_schemas import PermissionOut, RoleOut, RolesOut
 from app.accounts.permissions import (
     DELEGABLE,
     PROVINCE_ROLES,
@@ -11,6 +10,7 @@ from app.accounts.permissions import (
     Role,
 )
 from app.accounts.rights import PERMISSION_TEXT, ROLE_TEXT
+from app.accounts.role_schemas import PermissionOut, RoleOut, RolesOut
 from app.core.http import router
 
 routes = router("/meta", "Tài khoản · Accounts")

@@ -85,7 +85,7 @@ async def test_what_is_delegated_is_told_apart_and_ends_with_its_last_day(
 
     async def places(permission: str) -> list[tuple[Any, ...]]:
         rights = (await reporter.get(ME)).json()["rights"]
-        held = next((one["places"] for one in rights if one["permission"] == permission), [])
+        held: list[Any] = next((one["places"] for one in rights if one["permission"] == permission), [])
         return [(place["role"], place["on_behalf_of"] is not None, place["until"]) for place in held]
 
     assert await places("submission:approve") == [("unit_leader", True, "2023-12-16")]
@@ -134,7 +134,7 @@ def test_every_role_and_permission_has_words_of_its_own_in_both_languages() -> N
     for table, names in ((ROLE_TEXT, Role), (PERMISSION_TEXT, Permission)):
         assert list(table) == list(names)
         for language in (0, 1):
-            said = [words[language] for words in table.values()]  # type: ignore[attr-defined]
+            said = [words[language] for words in table.values()]
             assert len(set(said)) == len(said) and all(said)
 
 

@@ -10,12 +10,16 @@ from uuid import UUID
 
 import pytest
 from fastapi import FastAPI
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.first import DEMO_SERVICE, DEMO_SERVICE_SECRET
 from app.accounts.models import ServiceAccount
+from app.accounts.services import client_of
 from app.accounts.tokens import Claims
+from app.core.problems import InvalidRequest
 from tests.accounts.programs import HERE, ME, SERVICES, TOKEN, Program, program, units
 from tests.client import CheckedClient
 from tests.conftest import START, Clock, LogIn, logged_in
@@ -99,6 +103,21 @@ async def test_odd_basic_credentials_are_refused_alike(program: Program, credent
     assert (answer.status_code, answer.json()["code"]) == (401, "invalid_client")
     assert answer.headers["www-authenticate"].startswith("Basic ")
     assert told(answer) == told(await program.asks_basic(basic("nobody:nothing")))
+
+
+@given(
+    st.text(max_size=60)
+    | st.binary(max_size=60).map(lambda plain: f"Basic {base64.b64encode(plain).decode()}"),
+    st.sampled_from(["", "lgsp"]),
+)
+def test_any_authorization_header_names_somebody_or_is_a_fault(header: str, client_id: str) -> None:
+    try:
+        client = client_of(header, client_id, "")
+    except InvalidRequest as refused:
+        assert [fault.code for fault in refused.faults] == ["client_named_twice"]
+        return
+    assert client.is_basic or (client.id, client.secret) == (client_id, "")
+    assert "secret" not in repr(client)
 
 
 async def test_who_authenticates_in_two_ways_is_told_to_choose_one(program: Program) -> None:
