@@ -10,7 +10,7 @@ from fastapi_offline import FastAPIOffline
 
 from app.accounts import audit_routes as audit
 from app.accounts import delegation_routes as delegations
-from app.accounts import log_in_routes, service_routes, sso_routes
+from app.accounts import log_in_routes, role_routes, service_routes, sso_routes
 from app.accounts import routes as accounts
 from app.accounts.provider import provider_of
 from app.accounts.tokens import Tokens
@@ -59,6 +59,7 @@ ROUTES = (
     sso_routes.user_routes,
     accounts.routes,
     service_routes.routes,
+    role_routes.routes,
     delegations.routes,
     delegations.colleague_routes,
     units.routes,

@@ -9,7 +9,7 @@ from fastapi.security import OAuth2, SecurityScopes
 from app.accounts import queries
 from app.accounts.permissions import Permission, Principal
 from app.accounts.tokens import TokenRefused
-from app.core.http import DbSession, Now
+from app.core.http import DbSession, Now, client_address
 from app.core.problems import Problem
 from app.core.repetition import IdempotencyKey, claim_key
 
@@ -63,7 +63,9 @@ async def get_principal(
         claims = request.app.state.tokens.read(token.strip(), now)
     except TokenRefused as error:
         raise NotAuthenticated() from error
-    principal = await queries.principal_for(session, claims, now, request.state.request_id)
+    principal = await queries.principal_for(
+        session, claims, now, request.state.request_id, address=client_address(request)
+    )
     if principal is None:
         raise NotAuthenticated()
     if scopes.scopes:

@@ -120,7 +120,7 @@ async def _create_demo(session: AsyncSession, now: datetime) -> None:
         unit_id=ids["so-tttt"],
         scopes=[Permission.FIGURE_GIVE, Permission.FIGURE_READ, Permission.FEED_READ],
     )
-    await services.create_service_account(session, service, by=SYSTEM, now=now, secret=DEMO_SERVICE_SECRET)
+    await services.add_service_account(session, service, DEMO_SERVICE_SECRET, by=SYSTEM, now=now)
 
 
 async def _shown(session: AsyncSession) -> list[DemoAccount]:

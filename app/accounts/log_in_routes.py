@@ -4,10 +4,12 @@ from typing import Annotated, Literal
 
 from fastapi import Form, Request, Response
 
-from app.accounts import logging_in, queries, services
+from app.accounts import logging_in, services
 from app.accounts.auth import Caller, NotAuthenticated, Person, Repeatable
-from app.accounts.log_in_schemas import MeOut, PasswordChange, TokenOut
-from app.core.http import DbSession, Now, problems, router
+from app.accounts.log_in_schemas import PasswordChange, TokenOut
+from app.accounts.me import me_out
+from app.accounts.me_schemas import MeOut
+from app.core.http import DbSession, Now, client_address, problems, router
 from app.core.problems import InvalidRequest
 
 auth_routes = router("/auth", "Đăng nhập · Log-in")
@@ -16,7 +18,11 @@ auth_routes = router("/auth", "Đăng nhập · Log-in")
 me_routes = router("/me", "Đăng nhập · Log-in")
 
 
-@auth_routes.post("/token", response_model=TokenOut, responses=problems(logging_in.BadCredentials))
+@auth_routes.post(
+    "/token",
+    response_model=TokenOut,
+    responses=problems(logging_in.BadCredentials, services.BadClient, services.ScopeNotHeld),
+)
 async def token(
     request: Request,
     response: Response,
@@ -28,8 +34,12 @@ async def token(
     refresh_token: Annotated[str, Form(max_length=256)] = "",
     client_id: Annotated[str, Form(max_length=128)] = "",
     client_secret: Annotated[str, Form(max_length=256)] = "",
+    scope: Annotated[str, Form(max_length=512)] = "",
 ) -> TokenOut | Response:
-    """Log in: password, refresh_token (each good for one use) or client_credentials (RFC 6749)."""
+    """Log in: password, refresh_token (each good for one use) or client_credentials (RFC 6749).
+
+    A service account shows its id and secret in the form or by HTTP Basic.
+    """
     tokens, settings = request.app.state.tokens, request.app.state.settings
     response.headers["Cache-Control"] = "no-store"
     if grant_type == "password":
@@ -38,7 +48,9 @@ async def token(
     elif grant_type == "refresh_token":
         out = await logging_in.refresh(session, tokens, refresh_token, now)
     else:
-        out = await services.log_in_service(session, tokens, client_id, client_secret, now)
+        client = services.client_of(request.headers.get("authorization"), client_id, client_secret)
+        address = client_address(request)
+        out = await services.log_in_service(session, tokens, client, now, scope=scope, address=address)
     # Rendered, not raised: the count of failed log-ins and a stolen log-in's end must be committed.
     return out or request.app.state.render(request, logging_in.BadCredentials())
 
@@ -50,9 +62,9 @@ async def logout(caller: Person, session: DbSession, now: Now) -> None:
 
 
 @me_routes.get("", response_model=MeOut)
-async def me(caller: Caller, session: DbSession) -> MeOut:
-    """Show the caller's account, roles (his own and those delegated to him) and permissions."""
-    return await queries.me_out(session, caller)
+async def me(caller: Caller, session: DbSession, now: Now) -> MeOut:
+    """Show the caller's account, roles (his own and those delegated to him) and what he may do for which units."""
+    return await me_out(session, caller, now)
 
 
 @me_routes.post(

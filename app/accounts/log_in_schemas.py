@@ -1,13 +1,11 @@
 """Shapes of log-in and of one's own account."""
 
 from typing import Annotated, Literal
-from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
 from app.accounts.passwords import MAX_LENGTH
-from app.accounts.permissions import Permission
-from app.accounts.schemas import HeldOut, Password
+from app.accounts.schemas import Password
 from app.core.http import Schema
 
 
@@ -19,6 +17,7 @@ class TokenOut(Schema):
     expires_in: int = Field(description="seconds")
     refresh_token: str | None = Field(None, description="good for one use; absent for service accounts")
     must_change_password: bool = False
+    scope: str | None = Field(None, description="what a service account may do, by spaces; null for people")
 
 
 class PasswordChange(
@@ -33,14 +32,3 @@ class PasswordChange(
 
     current_password: Annotated[str, StringConstraints(strip_whitespace=False, max_length=MAX_LENGTH)]
     new_password: Password
-
-
-class MeOut(Schema):
-    """The caller: what the account may do and for which units."""
-
-    id: UUID
-    name: str
-    unit_id: UUID
-    grants: list[HeldOut]
-    permissions: list[Permission]
-    must_change_password: bool

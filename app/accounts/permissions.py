@@ -59,11 +59,15 @@ class Role(StrEnum):
 
 
 class Reach(StrEnum):
-    """Which dossiers a role reads: the unit's own, those of the unit and all below it, or those with its indicators."""
+    """Which dossiers a role reads: the unit's own, those of the unit and all below it, or those with its indicators.
+
+    SERVED is both of the latter: what a service account reads for its unit.
+    """
 
     OWN = "own"
     SUBTREE = "subtree"
     VERIFIED = "verified"
+    SERVED = "served"
     NONE = "none"
 
 
@@ -128,7 +132,7 @@ ROLE_REACH: dict[Role, Reach] = {
     Role.VERIFYING_AGENCY: Reach.VERIFIED,
     Role.AUDITOR: Reach.SUBTREE,
     Role.DASHBOARD_READER: Reach.NONE,
-    Role.SERVICE: Reach.VERIFIED,
+    Role.SERVICE: Reach.SERVED,
 }
 
 
@@ -198,4 +202,5 @@ class Principal(Actor):
 
     def units_reaching(self, reach: Reach) -> frozenset[UUID]:
         """Return the units of the caller's roles that read that far."""
-        return frozenset(g.unit_id for g in self.grants if ROLE_REACH[g.role] is reach)
+        reaches = {reach, Reach.SERVED} if reach in (Reach.SUBTREE, Reach.VERIFIED) else {reach}
+        return frozenset(g.unit_id for g in self.grants if ROLE_REACH[g.role] in reaches)

@@ -8,10 +8,10 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from app.accounts.log_in_schemas import MeOut
-from app.accounts.models import Delegation, RoleGrant, ServiceAccount, User
-from app.accounts.permissions import ROLE_REACH, Grant, Permission, Principal, Reach, Role
-from app.accounts.schemas import GrantOut, HeldOut, UserOut
+from app.accounts.models import Delegation, RoleGrant, User
+from app.accounts.permissions import ROLE_REACH, Grant, Principal, Reach, Role
+from app.accounts.schemas import GrantOut, UserOut
+from app.accounts.service_queries import service_principal
 from app.accounts.tokens import Claims
 from app.core.db import driver_of
 from app.core.paging import Paging
@@ -79,11 +79,14 @@ SELECT u.username, u.unit_id, u.must_change_password AND l.method = 'password' A
 
 
 async def principal_for(
-    session: AsyncSession, claims: Claims, now: datetime, request_id: str
+    session: AsyncSession, claims: Claims, now: datetime, request_id: str, *, address: str | None = None
 ) -> Principal | None:
-    """Return the caller behind a token as of now, or None if the account or the log-in has ended."""
+    """Return the caller behind a token as of now, or None if the account or the log-in has ended.
+
+    `address` is where he calls from: service accounts can be bound to networks.
+    """
     if claims.is_service:
-        return await _service_principal(session, claims.subject, request_id)
+        return await service_principal(session, claims, now, request_id, address)
     today = now.astimezone(VIETNAM).date()
     row = await (await driver_of(session)).fetchrow(_PRINCIPAL, claims.subject, claims.session_id, now, today)
     if row is None:
@@ -111,47 +114,6 @@ def _by_delegation(text: str) -> Grant:
         basis=basis,
         until=date.fromisoformat(last_day),
         barred=frozenset(map(UUID, barred.split(","))),
-    )
-
-
-async def _service_principal(session: AsyncSession, account_id: UUID, request_id: str) -> Principal | None:
-    account = await session.get(ServiceAccount, account_id)
-    if account is None or not account.is_active:
-        return None
-    return Principal(
-        id=account.id,
-        name=account.client_id,
-        unit_id=account.unit_id,
-        acting_for=account.unit_id,
-        request_id=request_id,
-        grants=frozenset({Grant(Role.SERVICE, account.unit_id)}),
-        scopes=frozenset(Permission(scope) for scope in account.scopes),
-    )
-
-
-async def me_out(session: AsyncSession, caller: Principal) -> MeOut:
-    """Return the caller as the API shows him, with the names of those he acts for."""
-    others = {g.on_behalf_of for g in caller.grants if g.on_behalf_of is not None}
-    query = select(User.id, User.full_name).where(User.id.in_(others))
-    names = {user_id: name for user_id, name in (await session.execute(query)).all()} if others else {}
-    grants = [
-        HeldOut(
-            role=g.role,
-            unit_id=g.unit_id,
-            on_behalf_of=g.on_behalf_of,
-            on_behalf_of_name=names[g.on_behalf_of] if g.on_behalf_of else None,
-            basis=g.basis,
-            until=g.until,
-        )
-        for g in sorted(caller.grants, key=lambda g: (g.role, g.unit_id, str(g.on_behalf_of or "")))
-    ]
-    return MeOut(
-        id=caller.id,
-        name=caller.name,
-        unit_id=caller.unit_id,
-        grants=grants,
-        permissions=sorted(caller.permissions),
-        must_change_password=caller.must_change_password,
     )
 
 

@@ -1,4 +1,4 @@
-"""Feeds over HTTP. They show counts and published results of the whole province, never a dossier's content."""
+"""Feeds over HTTP: counts and published results of the caller's unit and all below it, never a dossier's content."""
 
 from typing import Annotated
 from uuid import UUID
@@ -20,9 +20,9 @@ routes = router("/feeds", "Chia sẻ dữ liệu · Feeds")
 
 
 @routes.get("/progress", response_model=ProgressOut, responses=problems(PeriodNotFound))
-async def read_progress(period_id: UUID, _: CanFeed, session: DbSession, now: Now) -> ProgressOut:
-    """Show how far a year is: per kind of unit and per reviewing unit, in one call."""
-    return await queries.progress(session, period_id, now)
+async def read_progress(period_id: UUID, caller: CanFeed, session: DbSession, now: Now) -> ProgressOut:
+    """Show how far a year is for your unit and all below it: per kind of unit and per reviewing unit, in one call."""
+    return await queries.progress(session, caller, period_id, now)
 
 
 @routes.get(
@@ -32,12 +32,12 @@ async def read_progress(period_id: UUID, _: CanFeed, session: DbSession, now: No
 )
 async def read_results(
     period_id: UUID,
-    _: CanFeed,
+    caller: CanFeed,
     session: DbSession,
     shape: Annotated[Format, Query(alias="format", description="csv opens in a spreadsheet")] = Format.JSON,
 ) -> list[ResultRow] | Response:
-    """List the published results of a year, one flat row per unit."""
-    rows = await queries.published_rows(session, period_id)
+    """List the published results of a year, one flat row for your unit and each below it."""
+    rows = await queries.published_rows(session, caller, period_id)
     if shape is Format.JSON:
         return rows
     # The rows are all read by now: a slow client holds no connection to the database.

@@ -1,10 +1,12 @@
 """Reading units as they stood on a day."""
 
+from collections.abc import Collection
 from datetime import date
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.paging import Paging
@@ -104,6 +106,24 @@ def path_to(tree: dict[UUID, tuple[Unit, UnitVersion]], unit_id: UUID) -> list[U
     return path
 
 
+def _last_known(on: date) -> Select[UUID, UUID | None, str]:
+    """Return the query of every unit's parent and name on a day; of those that have ended, the last they had."""
+    columns = (UnitVersion.unit_id, UnitVersion.parent_id, UnitVersion.name)
+    known = select(*columns).where(UnitVersion.valid_from <= on).ext(distinct_on(UnitVersion.unit_id))
+    return known.order_by(UnitVersion.unit_id, UnitVersion.valid_from.desc())
+
+
+def below(units: Collection[UUID], on: date) -> Select[UUID]:
+    """Return the query of some units and all below them on a day, however many levels there are (ruling 18).
+
+    A unit that has ended stays below those that it stood below last: somebody has to look after what it left.
+    """
+    known = _last_known(on).subquery()
+    found = select(known.c.unit_id).where(known.c.unit_id.in_(units)).cte("below", recursive=True)
+    found = found.union(select(known.c.unit_id).join(found, known.c.parent_id == found.c.unit_id))
+    return select(found.c.unit_id)
+
+
 async def unit_ids_by_key(session: AsyncSession) -> dict[str, UUID]:
     """Return every unit's id by its key."""
     return {key: unit_id for key, unit_id in (await session.execute(select(Unit.key, Unit.id))).all()}
@@ -113,3 +133,10 @@ async def refs_on(session: AsyncSession, ids: list[UUID], on: date) -> dict[UUID
     """Return the units with these ids as they were called on a day."""
     rows = (await session.execute(_select_on(on).where(Unit.id.in_(ids)))).all()
     return {u.id: UnitRef(id=u.id, key=u.key, kind=u.kind, name=v.name) for u, v in rows}
+
+
+async def refs_known(session: AsyncSession, ids: Collection[UUID], on: date) -> dict[UUID, UnitRef]:
+    """Return the units with these ids as they were called on a day; those that have ended, as they were called last."""
+    known = _last_known(on).where(UnitVersion.unit_id.in_(ids)).subquery()
+    query = select(Unit.id, Unit.key, Unit.kind, known.c.name).join(known, known.c.unit_id == Unit.id)
+    return {row.id: UnitRef.model_validate(row) for row in await session.execute(query)}
