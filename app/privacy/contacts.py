@@ -13,14 +13,14 @@ from app.accounts.permissions import Permission, Principal
 from app.core.audit import record
 from app.core.vietnamese import searchable
 from app.periods.models import Period
-from app.privacy.schemas import ContactErasureIn, ContactIn, ContactPlaceOut
+from app.privacy.schemas import ContactErasureIn, ContactPlaceOut, KnownPerson
 from app.submissions.models import Revision, Submission
 
 _FIELDS = ("full_name", "workplace", "position", "phone", "email")
 _BLANK = dict.fromkeys(_FIELDS, "")
 
 
-def is_contact(who: ContactIn, contact: Mapping[str, Any]) -> bool:
+def is_contact(who: KnownPerson, contact: Mapping[str, Any]) -> bool:
     """Answer whether everything known of a person fits a contact of a dossier."""
     known = _comparable(who.model_dump())
     held = _comparable(contact)
@@ -37,7 +37,7 @@ def _comparable(person: Mapping[str, Any]) -> dict[str, str]:
 
 
 async def places_of(
-    session: AsyncSession, caller: Principal, who: ContactIn, *, lock: bool = False
+    session: AsyncSession, caller: Principal, who: KnownPerson, *, lock: bool = False
 ) -> list[tuple[Submission, ContactPlaceOut]]:
     """Return every dossier below the caller's unit in which a person stands as a contact, by year and unit.
 
@@ -67,7 +67,7 @@ async def places_of(
     ]
 
 
-def _could_be(who: ContactIn) -> list[Any]:
+def _could_be(who: KnownPerson) -> list[Any]:
     """Return what the database can say of a match: digits and an address; names are compared here."""
     text = cast(Revision.content["contacts"], Text)
     known = _comparable(who.model_dump())
@@ -107,7 +107,7 @@ async def erase_contact(
     return [place for _, place in places]
 
 
-async def _blank(session: AsyncSession, submission: Submission, who: ContactIn, now: datetime) -> None:
+async def _blank(session: AsyncSession, submission: Submission, who: KnownPerson, now: datetime) -> None:
     revisions = select(Revision.id, Revision.content["contacts"]).where(
         Revision.submission_id == submission.id
     )

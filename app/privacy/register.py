@@ -9,8 +9,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import ColumnElement, Table
 
-from app.core.problems import Lang
 from app.core.db import Base
+from app.core.problems import Lang
 
 
 class OnErasure(StrEnum):

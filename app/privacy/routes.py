@@ -15,11 +15,11 @@ from app.privacy.register import OnErasure
 from app.privacy.schemas import (
     ContactErasureIn,
     ContactErasureOut,
-    ContactIn,
     ContactPlaceOut,
     ErasureIn,
     ErasureOut,
     FieldOut,
+    KnownPerson,
     PersonalDataOut,
 )
 
@@ -96,7 +96,7 @@ async def erase_person(
 
 @routes.post("/contacts/search", response_model=list[ContactPlaceOut])
 async def find_contact(
-    body: ContactIn, caller: CanManage, session: DbSession, now: Now, response: Response
+    body: KnownPerson, caller: CanManage, session: DbSession, now: Now, response: Response
 ) -> list[ContactPlaceOut]:
     """List the dossiers in which somebody stands as a contact; a POST, because names do not belong in addresses."""
     response.headers["Cache-Control"] = "no-store"

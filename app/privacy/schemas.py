@@ -40,7 +40,7 @@ class PersonalDataOut(Schema):
     data: list[HeldDataOut]
 
 
-class ContactIn(Schema, json_schema_extra={"examples": [_WHO]}):
+class KnownPerson(Schema, json_schema_extra={"examples": [_WHO]}):
     """A person without an account: found where everything given here fits, whatever the case and the spaces."""
 
     full_name: Words = ""
@@ -48,7 +48,7 @@ class ContactIn(Schema, json_schema_extra={"examples": [_WHO]}):
     email: Words = ""
 
     @model_validator(mode="after")
-    def _says_something(self) -> "ContactIn":
+    def _says_something(self) -> "KnownPerson":
         if not (self.full_name or self.phone or self.email):
             raise ValueError("give a name, a telephone number or an e-mail address")
         return self
@@ -76,7 +76,7 @@ class ContactErasureIn(
 ):
     """The erasure of somebody who stands as a contact in dossiers."""
 
-    who: ContactIn
+    who: KnownPerson
 
     @model_validator(mode="after")
     def _is_one_person(self) -> "ContactErasureIn":

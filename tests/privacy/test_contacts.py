@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.audit import AuditEvent
 from app.privacy.contacts import is_contact
-from app.privacy.schemas import ContactIn
+from app.privacy.schemas import KnownPerson
 from app.submissions.models import Revision
 from tests.scene import SIBLING, UNIT, Scene, photograph
 
@@ -43,7 +43,7 @@ async def named(scene: Scene, unit: str = UNIT, key: str = "reporter", **changes
     ],
 )
 def test_a_contact_is_the_person_if_everything_known_fits(known: dict[str, str], fits: bool) -> None:
-    assert is_contact(ContactIn(**known), PERSON) is fits
+    assert is_contact(KnownPerson(**known), PERSON) is fits
 
 
 async def test_a_contact_is_found_in_every_dossier_and_nobody_else_is(
