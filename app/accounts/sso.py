@@ -185,7 +185,7 @@ async def link(
 
     Raises: IdentityTaken (409).
     """
-    await session.refresh(user, with_for_update=True)
+    await _lock(session, user)
     held = await session.scalar(select(UserIdentity).filter_by(issuer=issuer, subject=subject))
     if held is not None and held.user_id == user.id:
         return held
@@ -209,10 +209,16 @@ async def unlink(session: AsyncSession, user: User, issuer: str, *, by: Actor, n
 
     Raises: IdentityNotFound (404).
     """
-    await session.refresh(user, with_for_update=True)
+    await _lock(session, user)
     identity = await identity_of(session, user.id, issuer)
     await _take_away(session, identity, now)
     await record(session, by, "user.unlink_identity", user, now, before=_shown(identity))
+
+
+async def _lock(session: AsyncSession, user: User) -> None:
+    # One change of an account's identity after the other. Not the whole row: a log-in that holds the identity has to
+    # refer to it, and would wait for us while we wait for it.
+    await session.refresh(user, with_for_update={"key_share": True})
 
 
 async def _take_away(session: AsyncSession, identity: UserIdentity, now: datetime) -> None:

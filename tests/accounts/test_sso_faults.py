@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounts.models import User, UserIdentity
+from app.accounts.models import LogInMethod, LoginSession, User, UserIdentity
 from app.core.config import Settings
 from app.core.db import Database
 from app.core.embedded import EmbeddedPostgres
@@ -31,7 +31,7 @@ from tests.accounts.provider import (
     later,
 )
 from tests.client import CheckedClient
-from tests.conftest import START, Clock
+from tests.conftest import START, Clock, logged_in
 
 DISCOVERY, JWKS, TOKEN = "/.well-known/openid-configuration", "/jwks", "/token"
 REFUSED = (400, "sso_refused")
@@ -355,6 +355,48 @@ async def test_one_attempt_sent_fifty_times_at_once_opens_one_log_in(
         assert provider.asked[TOKEN] == 1
 
 
+async def test_no_log_in_outlives_the_identity_that_it_came_by(
+    own_app: FastAPI, own_database: Database, provider: Provider, clock: Clock
+) -> None:
+    async with own_database.session() as session:
+        user_id = (await session.scalars(select(User.id).where(User.username == "auditor"))).one()
+    admin, url = await logged_in(own_app, clock, "admin"), f"/api/v1/users/{user_id}/identity"
+    seen = set()
+    async with admin, CheckedClient(own_app) as caller:
+        for _ in range(12):
+            assert (await admin.put(url, json={"subject": "can-bo-1"})).status_code == 200
+            body = await come_back(await begin(caller))
+            opened, taken = await asyncio.gather(finish(caller, body), admin.delete(url))
+            seen.add(outcome(opened))
+            assert taken.status_code == 204
+            async with own_database.session() as session:
+                open_ones = select(LoginSession.id).where(
+                    LoginSession.method == LogInMethod.SSO, LoginSession.ended_at.is_(None)
+                )
+                assert (await session.scalars(open_ones)).all() == []
+    assert seen <= {LOGGED_IN, (403, "sso_no_account")}
+
+
+async def test_an_account_has_one_identity_and_an_identity_one_account_whoever_is_first(
+    own_app: FastAPI, own_database: Database, clock: Clock
+) -> None:
+    async with own_database.session() as session:
+        query = select(User.id).where(User.username.in_(["auditor", "leader"]))
+        first, second = (f"/api/v1/users/{one}/identity" for one in await session.scalars(query))
+    async with await logged_in(own_app, clock, "admin") as admin:
+        answers = await asyncio.gather(*(admin.put(first, json={"subject": f"s{i}"}) for i in range(8)))
+        assert {outcome(answer) for answer in answers} == {LOGGED_IN}
+        async with own_database.session() as session:
+            assert len((await session.scalars(select(UserIdentity))).all()) == 1
+        answers = await asyncio.gather(
+            *(admin.put(url, json={"subject": "wanted"}) for url in (first, second))
+        )
+        outcomes = {outcome(answer) for answer in answers}
+        assert LOGGED_IN in outcomes
+        assert outcomes - {LOGGED_IN} <= {(409, "identity_taken"), (409, "conflict")}
+        assert len(outcomes) == 2
+
+
 async def test_no_connection_to_the_database_waits_for_the_provider(
     own_app: FastAPI, own_database: Database, provider: Provider
 ) -> None:
@@ -364,7 +406,9 @@ async def test_no_connection_to_the_database_waits_for_the_provider(
         answered = Event()
         provider.replies[TOKEN] = lambda: (answered.wait(20), as_json({}))[1]
         waiting = [asyncio.create_task(finish(caller, body)) for body in bodies]
-        while provider.asked[TOKEN] < 30:
+        for _ in range(400):
+            if provider.asked[TOKEN] == 30:
+                break
             await asyncio.sleep(0.05)
         assert own_database.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
         answered.set()
