@@ -1,15 +1,15 @@
 """The audit trail: one row per change, in the transaction of the change."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, text
+from sqlalchemy import BigInteger, ForeignKey, Index, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.db import Instant, Json, Row, driver_of, insert_sql, new_id, to_json
+from app.core.db import Base, Instant, Json, Row, driver_of, insert_sql, new_id, to_json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +35,7 @@ class AuditEvent(Row):
     __table_args__ = (
         Index("ix_audit_event_object", "object_type", "object_id"),
         Index("ix_audit_event_at", "at"),
+        Index("ix_audit_event_request_id", "request_id"),
     )
 
     at: Mapped[Instant]
@@ -50,6 +51,32 @@ class AuditEvent(Row):
     reason: Mapped[str | None]
     on_behalf_of: Mapped[UUID | None]
     basis: Mapped[str | None]
+
+
+class AuditLink(Base):
+    """The place of an event in the chain, written by the database alone as its transaction commits.
+
+    `hash` covers the hash before it (`previous`, empty for the first), the number, `linked_at` and the whole event.
+    """
+
+    __tablename__ = "audit_link"
+
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    event_id: Mapped[UUID] = mapped_column(unique=True)
+    linked_at: Mapped[Instant]
+    previous: Mapped[bytes]
+    hash: Mapped[bytes]
+
+
+class AuditHead(Base):
+    """The last link as it stood when a day (Asia/Ho_Chi_Minh) began to be published: kept outside by whoever wants."""
+
+    __tablename__ = "audit_head"
+
+    day: Mapped[date] = mapped_column(primary_key=True)
+    seq: Mapped[int] = mapped_column(BigInteger)
+    hash: Mapped[bytes]
+    published_at: Mapped[Instant]
 
 
 class OutboxEvent(Row):
