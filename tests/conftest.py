@@ -219,9 +219,11 @@ async def as_owner(database: Database) -> AsyncIterator[AsyncConnection]:
     """Give a connection of the owner of a database's tables: the application may not change them."""
     url = owner_of(database.engine.url.render_as_string(hide_password=False))
     owner = Database(url, is_local=True)
-    async with owner.engine.begin() as connection:
-        yield connection
-    await owner.close()
+    try:
+        async with owner.engine.begin() as connection:
+            yield connection
+    finally:
+        await owner.close()
 
 
 @pytest.fixture

@@ -2,10 +2,10 @@
 
     python -m app.core.audit_verify [--json] [--heads FILE] [--archive FILE]
 
-Reads the database of DATABASE_URL, or the embedded one whether or not its server is running; changes nothing. Every hash
-is computed here, none is believed. Who owns the database could write the whole chain anew: that shows in the heads that
-were kept outside (--heads: what GET /api/v1/public/audit-heads gave, or one head a line as JSON). Events that were retired
-are looked for in their archives (--archive, as often as there are files).
+Reads the database of DATABASE_URL, or the embedded one whether or not its server is running; changes nothing. Every
+hash is computed here, none is believed. Who owns the database could write the whole chain anew: that shows in the heads
+that were kept outside (--heads: what GET /api/v1/public/audit-heads gave, or one head a line as JSON). Events that were
+retired are looked for in their archives (--archive, as often as there are files).
 Exit 0: all is as it must be. Exit 1: each finding on a line. Exit 2: it could not be found out.
 """
 
