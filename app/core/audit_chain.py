@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, literal_column, select, text
+from sqlalchemy import Text, bindparam, literal_column, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.audit import AuditEvent, AuditLink
@@ -50,7 +50,7 @@ _LINKS = (
         AuditLink.event_id,
         AuditLink.previous,
         AuditLink.hash,
-        literal_column(f"CASE WHEN audit_event.id IS NOT NULL THEN {_COVERED} END"),
+        literal_column(f"CASE WHEN audit_event.id IS NOT NULL THEN {_COVERED} END", Text),
         AuditEvent.at,
         AuditEvent.action,
         AuditEvent.after,

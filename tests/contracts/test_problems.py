@@ -10,6 +10,7 @@ CODES = {
     "adjustment_not_found": 404,
     "appeal_not_found": 404,
     "approval_missing": 409,
+    "audit_event_not_found": 404,
     "body_too_large": 413,
     "body_unreadable": 400,
     "checksum_mismatch": 460,
