@@ -4,10 +4,10 @@
 
 As the owner of the tables (DATABASE_OWNER_URL, or the embedded database whether or not its server is running). Retires
 the beginning of the chain, up to the first event of that day (Asia/Ho_Chi_Minh) or of which somebody is still to be
-told; earlier retirements stay. The events go into a new file, one a line: `seq`, `previous` and `covered`, the text
-whose SHA-256 after `previous` is the hash of the link. `scripts/audit verify --archive FILE` compares them. A retirement is an
-event itself, with the SHA-256 of the file. How long events are kept is the province's decision: AUDIT_KEPT_YEARS, for
-ever where nothing is set.
+told; former retirements stay. The events go into a new file, one a line: `seq`, `previous` and `covered`, the text
+whose SHA-256 after `previous` is the hash of the link. `scripts/audit verify --archive FILE` compares them. A retirement
+is an event itself, with the SHA-256 of the file. How long events are kept is the decision of the province
+(AUDIT_KEPT_YEARS): for ever where nothing is set.
 Exit 0: done. Exit 1: the chain does not hold, nothing was retired. Exit 2: it could not be.
 """
 
@@ -99,7 +99,7 @@ async def archive(database: Database, up_to_seq: int, file: BinaryIO) -> Archive
         if link.previous != previous or (link.covered and hash_of(previous, link.covered) != link.hash):
             raise ChainBroken(f"link {link.seq} does not hold")
         previous = link.hash
-        if link.covered is not None:
+        if link.covered is not None and link.action != RETIRED:
             line = _line(link)
             digest.update(line)
             file.write(line)
@@ -117,11 +117,14 @@ async def take_out(session: AsyncSession, archived: Archived, before: date, now:
     await session.execute(text("SET LOCAL dti.retiring = 'on'"))
     gone = select(AuditLink.event_id).where(AuditLink.seq <= archived.up_to_seq)
     await session.execute(delete(OutboxEvent).where(OutboxEvent.audit_event_id.in_(gone)))
-    taken = (
-        await session.scalars(delete(AuditEvent).where(AuditEvent.id.in_(gone)).returning(AuditEvent.id))
-    ).all()
-    if len(taken) != archived.events:
-        raise ChainBroken(f"{len(taken)} events are there, {archived.events} were archived")
+    old = (
+        delete(AuditEvent)
+        .where(AuditEvent.id.in_(gone), AuditEvent.action != RETIRED)
+        .returning(AuditEvent.id)
+    )
+    taken = len((await session.scalars(old)).all())
+    if taken != archived.events:
+        raise ChainBroken(f"{taken} events are there, {archived.events} were archived")
     said = {"before": before.isoformat(), "events": archived.events}
     said |= {"up_to_seq": archived.up_to_seq, "sha256": archived.sha256}
     await record_about(session, SYSTEM, RETIRED, ("audit_event", new_id()), now, after=said)
@@ -137,9 +140,9 @@ async def retire(
     async with database.session() as session:
         up_to_seq = await last_to_retire(session, before)
     if dry_run:
-        with Path(os.devnull).open("wb") as nowhere:
+        with _opened(os.devnull, os.O_WRONLY) as nowhere:
             return await archive(database, up_to_seq, nowhere)
-    with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+    with _opened(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as file:
         archived = await archive(database, up_to_seq, file)
         file.flush()
         os.fsync(file.fileno())
@@ -147,6 +150,10 @@ async def retire(
         async with database.session() as session, session.begin():
             await take_out(session, archived, before, now)
     return archived
+
+
+def _opened(path: Path | str, flags: int) -> BinaryIO:
+    return os.fdopen(os.open(path, flags, 0o600), "wb")
 
 
 # --- the command --------------------------------------------------------------------------------------------
@@ -188,7 +195,9 @@ def main(arguments: list[str]) -> int:
         why = f"{options.out} exists already"
     except (SQLAlchemyError, asyncpg.PostgresError, ConnectionError) as error:
         # The text of a driver's error can hold the address with its password.
-        why = f"the database refuses or does not answer ({type(error).__name__}): DATABASE_OWNER_URL must name the owner"
+        why = (
+            f"the database does not allow it ({type(error).__name__}): DATABASE_OWNER_URL must name the owner"
+        )
     except OSError as error:
         why = f"{error.filename or 'the database'} cannot be used ({type(error).__name__})"
     sys.stderr.write(f"scripts/audit retire: {why}\n")

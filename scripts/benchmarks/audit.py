@@ -1,8 +1,8 @@
 """Bench (g): what the chain of the audit trail costs a save, with and without it side by side in one run.
 
 The same durable database; the trigger that links is switched off and on again between halves of a round. One client
-saves 50 answers per request through the action; then eight at once, because the chain lets one commit at a time. At last:
-a transaction of 1000 events alone.
+saves 50 answers per request through the action; then eight at once, because the chain lets one commit at a time. At
+last: a transaction of 1000 events alone.
 """
 
 import asyncio
@@ -38,7 +38,8 @@ class Saver:
 
     def __init__(self, database: Database, submission: Submission, index_set: Any) -> None:
         self.database, self.id, self.index_set, self.number = database, submission.id, index_set, 0
-        self.unit_id, self.caller = submission.unit_id, SYSTEM
+        self.unit_id = submission.unit_id
+        self.caller: Any = None
 
     async def log_in(self) -> None:
         """Take the role of a reporter of the unit."""
@@ -51,7 +52,7 @@ class Saver:
             session.add(login)
         async with self.database.session() as session:
             claims = Claims(user.id, login.id, is_service=False)
-            self.caller = await principal_for(session, claims, utc_now(), "bench")  # type: ignore[assignment]
+            self.caller = await principal_for(session, claims, utc_now(), "bench")
 
     async def save(self, times: int) -> None:
         """Save as often."""
@@ -59,14 +60,14 @@ class Saver:
             self.number += 1
             patch = SubmissionPatch.model_validate({"answers": answers(self.index_set, self.number)})
             async with self.database.session() as session, session.begin():
-                found = await dossier_for(session, self.caller, self.id, lock=True)  # type: ignore[arg-type]
+                found = await dossier_for(session, self.caller, self.id, lock=True)
                 await save(
                     session,
                     *found,
                     patch,
                     by=self.caller,
                     now=utc_now(),
-                    max_bytes=MAX_INDICATOR_BYTES,  # type: ignore[arg-type]
+                    max_bytes=MAX_INDICATOR_BYTES,
                 )
 
 

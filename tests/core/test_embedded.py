@@ -144,6 +144,25 @@ async def test_the_first_start_makes_a_durable_cluster_with_the_applications_rol
         await fetch(server, "CREATE DATABASE cloned TEMPLATE template0")
 
 
+def test_a_cluster_of_the_first_releases_gets_the_role_of_the_application(place: Path) -> None:
+    with EmbeddedPostgres(place, fast=True) as server:
+        made = server.dsn.replace("://dti_app@", "://postgres@")
+        loop = asyncio.new_event_loop()
+        loop.run_until_complete(_execute(made, "DROP ROLE dti_app"))
+        loop.close()
+    for _ in range(2):
+        with EmbeddedPostgres(place, fast=True) as server:
+            assert (
+                ask(server, "SELECT rolsuper OR rolcreatedb FROM pg_roles WHERE rolname = 'dti_app'") is False
+            )
+
+
+async def _execute(dsn: str, sql: str) -> None:
+    connection = await asyncpg.connect(dsn)
+    await connection.execute(sql)
+    await connection.close()
+
+
 def test_a_second_start_finds_what_the_first_one_wrote(place: Path) -> None:
     with EmbeddedPostgres(place, fast=True) as server:
         ask(server, "CREATE TABLE kept AS SELECT 7 AS x")
