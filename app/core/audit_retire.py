@@ -5,8 +5,8 @@
 As the owner of the tables (DATABASE_OWNER_URL, or the embedded database whether or not its server is running). Retires
 the beginning of the chain, up to the first event of that day (Asia/Ho_Chi_Minh) or of which somebody is still to be
 told; former retirements stay. The events go into a new file, one a line: `seq`, `previous` and `covered`, the text
-whose SHA-256 after `previous` is the hash of the link. `scripts/audit verify --archive FILE` compares them. A retirement
-is an event itself, with the SHA-256 of the file. How long events are kept is the decision of the province
+whose SHA-256 after `previous` is the hash of the link. `scripts/audit verify --archive FILE` compares them. A
+retirement is an event itself, with the SHA-256 of the file. How long events are kept is the decision of the province
 (AUDIT_KEPT_YEARS): for ever where nothing is set.
 Exit 0: done. Exit 1: the chain does not hold, nothing was retired. Exit 2: it could not be.
 """
