@@ -17,6 +17,7 @@ from app.accounts.tokens import Tokens
 from app.catalogue import routes as catalogue
 from app.catalogue import version_routes
 from app.core import handlers, health
+from app.core.audit_heads import Heads
 from app.core.config import Settings
 from app.core.db import Database
 from app.core.files import file_store
@@ -98,6 +99,7 @@ ROUTES = (
     privacy.user_routes,
     lgsp.routes,
     audit.routes,
+    audit.head_routes,
     health.routes,
 )
 
@@ -120,6 +122,7 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
         beginning = asyncio.create_task(apart.begin())  # the service answers meanwhile
         async with (
             listening(database.engine.url, rankings),
+            working(Heads(database, clock).steps, settings.worker_seconds),
             working(Notices(database, settings, clock).steps, settings.worker_seconds),
             working(Evidence(database, files, settings, clock).steps, settings.worker_seconds),
             working(Keeping(database, files, settings, clock).steps, settings.worker_seconds),

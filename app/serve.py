@@ -5,12 +5,13 @@ import socket
 from contextlib import ExitStack
 from datetime import datetime
 
+import structlog
 import uvicorn
 from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
 from pydantic import ValidationError
 from rich.console import Console
 from sqlalchemy import text
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
 
 from app.accounts.first import DemoAccount, first_accounts
 from app.catalogue.actions import VersionChanged, load_catalogue
@@ -21,6 +22,7 @@ from app.core.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from app.core.files import file_store
 from app.core.incoming import StoreUnavailable
 from app.core.migrate import upgrade
+from app.core.roles import may_rewrite
 from app.evidence.trust import trust_store
 from app.main import create_app, utc_now
 from app.units.actions import load_units
@@ -28,6 +30,7 @@ from app.units.actions import load_units
 # A store that is well answers at once.
 STORE_SECONDS = 15
 
+logger = structlog.get_logger("start")
 screen = Console(stderr=True, highlight=False)
 
 
@@ -40,6 +43,10 @@ async def prepare(settings: Settings, now: datetime) -> list[DemoAccount]:
             await session.execute(text("SELECT pg_advisory_xact_lock(1072)"))
             await load_catalogue(session, now)
             await load_units(session)
+            if await may_rewrite(session):
+                logger.warning(
+                    "audit_trail_can_be_rewritten", do="name the owner of the tables in DATABASE_OWNER_URL"
+                )
             return await first_accounts(session, settings, now)
     finally:
         await database.close()
@@ -70,6 +77,14 @@ def run() -> int:
             serve(settings, stack)
     except (SettingMissing, ValidationError, EmbeddedPostgresError, VersionChanged) as error:
         screen.print(f"[red]Not started:[/red] {error}", soft_wrap=True)
+        return 2
+    except ProgrammingError as error:
+        why = type(error.orig.__cause__ or error.orig).__name__ if error.orig else "ProgrammingError"
+        screen.print(
+            f"[red]Not started:[/red] the database refuses to be migrated ({why}): who owns its tables "
+            "must stand in DATABASE_OWNER_URL",
+            soft_wrap=True,
+        )
         return 2
     except (OSError, InterfaceError, OperationalError) as error:
         # The text of a driver's error can hold the address with its password.
@@ -110,9 +125,11 @@ def serve(settings: Settings, stack: ExitStack) -> None:
     if settings.is_embedded:
         screen.print("Starting the embedded PostgreSQL …")
         server = stack.enter_context(EmbeddedPostgres(settings.var_dir.absolute() / "postgres"))
-        settings = settings.on_embedded(server.url)
+        owner_url, settings = server.owner_url, settings.on_embedded(server.url)
+    else:
+        owner_url = settings.sqlalchemy_owner_url
     screen.print("Migrating and loading …")
-    upgrade(settings.sqlalchemy_url)
+    upgrade(owner_url, settings.sqlalchemy_url)
     accounts = asyncio.run(prepare(settings, utc_now()))
     config = uvicorn.Config(
         create_app(settings),

@@ -1,4 +1,4 @@
-"""Run the migrations over asyncpg; the URL comes from the caller or from DATABASE_URL."""
+"""Run the migrations over asyncpg, as the owner; the URL comes from the caller or from the settings."""
 
 import asyncio
 
@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from app.core.config import Settings
+from app.core.roles import give_rights
 from app.schema import metadata
 
 
@@ -20,11 +21,14 @@ def run(connection: Connection) -> None:
         # Two instances that start at once migrate one after the other.
         connection.execute(text("SELECT pg_advisory_xact_lock(20230619)"))
         context.run_migrations()
+        application_url = context.config.attributes.get("application_url")
+        if application_url is not None:
+            give_rights(connection, application_url)
 
 
 async def connect_and_run() -> None:
     """Open a connection of our own and migrate."""
-    url = context.config.get_main_option("sqlalchemy.url") or Settings().sqlalchemy_url
+    url = context.config.get_main_option("sqlalchemy.url") or Settings().sqlalchemy_owner_url
     engine = create_async_engine(url, poolclass=NullPool)
     async with engine.begin() as connection:
         await connection.run_sync(run)

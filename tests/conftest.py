@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from app.accounts.tokens import Claims
 from app.catalogue.actions import load_catalogue
 from app.core.config import Settings
 from app.core.db import Database
-from app.core.embedded import EmbeddedPostgres
+from app.core.embedded import EmbeddedPostgres, owner_of
 from app.core.migrate import upgrade
 from app.main import create_app
 from app.units.actions import load_units
@@ -60,7 +61,7 @@ class Clock:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
     """Run PostgreSQL with the schema, the catalogue, the units and the demo accounts in `dti` and `dti_template`."""
     with EmbeddedPostgres(tmp_path_factory.mktemp("pg"), fast=True) as running:
-        upgrade(running.url)
+        upgrade(running.owner_url, running.url)
         asyncio.run(_fill(running.url))
         yield running
 
@@ -77,7 +78,7 @@ async def _fill(url: str) -> None:
 
 async def _clone(url: str, name: str, source: str = "dti") -> str:
     """Copy a database that nobody is connected to and return the copy's URL."""
-    maintenance = Database(url.replace("/dti?", "/postgres?"))
+    maintenance = Database(owner_of(url).replace("/dti?", "/postgres?"))
     async with maintenance.engine.connect() as connection:
         plain = await connection.execution_options(isolation_level="AUTOCOMMIT")
         await plain.execute(text(f'CREATE DATABASE "{name}" TEMPLATE "{source}"'))
@@ -211,6 +212,18 @@ async def own_database(server: EmbeddedPostgres, request: pytest.FixtureRequest)
     held = Database(url, is_local=True)
     yield held
     await held.close()
+
+
+@asynccontextmanager
+async def as_owner(database: Database) -> AsyncIterator[AsyncConnection]:
+    """Give a connection of the owner of a database's tables: the application may not change them."""
+    url = owner_of(database.engine.url.render_as_string(hide_password=False))
+    owner = Database(url, is_local=True)
+    try:
+        async with owner.engine.begin() as connection:
+            yield connection
+    finally:
+        await owner.close()
 
 
 @pytest.fixture

@@ -31,6 +31,22 @@ class SettingMissing(RuntimeError):
     """The server cannot start as configured; the message says which setting is missing and what to do."""
 
 
+def _for_asyncpg(name: str, value: SecretStr) -> str:
+    """Return the address of a database with the asyncpg driver named.
+
+    Raises: SettingMissing.
+    """
+    try:
+        url = make_url(value.get_secret_value())
+    except (ArgumentError, ValueError) as error:
+        # Without the cause: its text holds the address with its password.
+        raise SettingMissing(f"{name} cannot be read: postgresql://user:password@host:port/name") from error
+    if url.drivername not in ("postgresql+asyncpg", "postgresql", "postgres"):
+        raise SettingMissing(f"{name} must begin with postgresql://")
+    query = {"ssl" if key == "sslmode" else key: part for key, part in url.query.items()}
+    return url.set(drivername="postgresql+asyncpg", query=query).render_as_string(hide_password=False)
+
+
 class Settings(BaseSettings):
     """Settings of one process, read from the environment (no prefix) when constructed."""
 
@@ -114,6 +130,9 @@ class Settings(BaseSettings):
     request_seconds: float = Field(
         60, gt=0, description="longest time a request may take, uploads and downloads apart"
     )
+    audit_kept_years: int | None = Field(
+        None, ge=2, description="how long audit events are kept before they may be retired; empty: for ever"
+    )
     db_pool_size: int = Field(10, ge=1, le=100)
     worker_seconds: float = Field(5, ge=0, le=3600, description="pause between rounds of notices; 0: none")
     smtp_host: str = Field(
@@ -159,17 +178,14 @@ class Settings(BaseSettings):
         """Return DATABASE_URL with the asyncpg driver named, whatever common form it was written in."""
         if self.database_url is None:
             raise SettingMissing("DATABASE_URL is missing: name the PostgreSQL server to use")
-        try:
-            url = make_url(self.database_url.get_secret_value())
-        except (ArgumentError, ValueError) as error:
-            # Without the cause: its text holds the address with its password.
-            raise SettingMissing(
-                "DATABASE_URL cannot be read: postgresql://user:password@host:port/name"
-            ) from error
-        if url.drivername not in ("postgresql+asyncpg", "postgresql", "postgres"):
-            raise SettingMissing("DATABASE_URL must begin with postgresql://")
-        query = {"ssl" if name == "sslmode" else name: value for name, value in url.query.items()}
-        return url.set(drivername="postgresql+asyncpg", query=query).render_as_string(hide_password=False)
+        return _for_asyncpg("DATABASE_URL", self.database_url)
+
+    @cached_property
+    def sqlalchemy_owner_url(self) -> str:
+        """Return DATABASE_OWNER_URL in the same form, or DATABASE_URL where the tables have no other owner."""
+        if self.database_owner_url is None:
+            return self.sqlalchemy_url
+        return _for_asyncpg("DATABASE_OWNER_URL", self.database_owner_url)
 
     @property
     def evidence_path(self) -> Path:
@@ -228,7 +244,7 @@ class Settings(BaseSettings):
             return
         if self.database_url is None:
             raise SettingMissing("DATABASE_URL is missing: APP_ENV=production never uses the embedded server")
-        _ = self.sqlalchemy_url
+        _ = self.sqlalchemy_url, self.sqlalchemy_owner_url
         secret = self.secret_key.get_secret_value()
         if secret == DEMO_SECRET:
             raise SettingMissing("SECRET_KEY is missing: set a random value of at least 32 bytes")

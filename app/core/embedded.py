@@ -44,8 +44,10 @@ SETTINGS = (
 )
 FAST_SETTINGS = "fsync=off synchronous_commit=off full_page_writes=off"
 INITDB_OPTIONS = "--username=postgres --encoding=UTF8 --locale=C --auth-local=trust --auth-host=reject"
-# The application is no superuser; CREATEDB lets tests clone a template.
-FIRST_SQL = b"CREATE ROLE dti LOGIN CREATEDB;\nCREATE DATABASE dti OWNER dti;\n"
+# The owner of the tables is no superuser; CREATEDB lets tests clone a template. The application owns nothing.
+FIRST_SQL = b"CREATE ROLE dti LOGIN CREATEDB;\nCREATE ROLE dti_app LOGIN;\nCREATE DATABASE dti OWNER dti;\n"
+# Clusters of the first releases have no role for the application.
+ROLE_SQL = "SELECT 'CREATE ROLE dti_app LOGIN' WHERE to_regrole('dti_app') IS NULL\n\\gexec\n"
 
 
 class EmbeddedPostgresError(RuntimeError):
@@ -80,13 +82,18 @@ class EmbeddedPostgres:
 
     @property
     def url(self) -> str:
-        """Return the address for SQLAlchemy's asyncpg dialect."""
+        """Return the address for SQLAlchemy's asyncpg dialect, as the application."""
         return self.dsn.replace("postgresql://", "postgresql+asyncpg://", 1)
 
     @property
+    def owner_url(self) -> str:
+        """Return the same address as the owner of the tables."""
+        return owner_of(self.url)
+
+    @property
     def dsn(self) -> str:
-        """Return the address for plain asyncpg; without the port, PGPORT would decide."""
-        return f"postgresql://dti@/dti?host={quote(str(self._socket))}&port=5432"
+        """Return the address for plain asyncpg, as the application; without the port, PGPORT would decide."""
+        return f"postgresql://dti_app@/dti?host={quote(str(self._socket))}&port=5432"
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -134,6 +141,7 @@ class EmbeddedPostgres:
             postmaster = keeper.submit(_spawn, command, output, subprocess.DEVNULL).result()
             stack.callback(_stop, postmaster)
             if self._becomes_ready(postmaster):
+                self._complete_roles(output)
                 return
             failure = self._failed("postgres did not start")
             # Backends of a killed postmaster keep its shared memory until they notice.
@@ -153,6 +161,15 @@ class EmbeddedPostgres:
                 return True
             time.sleep(POLL_SECONDS)
         return False
+
+    def _complete_roles(self, output: BinaryIO) -> None:
+        """Make the role that a cluster of an earlier release does not have."""
+        psql = [str(self._bin / "psql"), "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1"]
+        psql += [f"--host={self._socket}", "--port=5432", "--username=postgres", "--dbname=postgres"]
+        with _spawn([*self._prefix("KILL"), *psql], output, subprocess.PIPE) as process:
+            process.communicate(ROLE_SQL.encode())
+        if process.returncode != 0:
+            raise self._failed("the application's role could not be made")
 
     def _make_cluster(self, output: BinaryIO) -> None:
         """Make cluster, role and database in a sibling folder and rename it: it is there whole or not."""
@@ -207,6 +224,11 @@ class EmbeddedPostgres:
         """Return the error that quotes the last 15 lines this start wrote to the log."""
         text = self._log.read_bytes()[self._log_start :].decode(errors="replace")
         return EmbeddedPostgresError("\n".join([f"{what}; {self._log} ends:", *text.splitlines()[-15:]]))
+
+
+def owner_of(url: str) -> str:
+    """Return the address of one of the embedded server's databases as the owner of its tables."""
+    return url.replace("://dti_app@", "://dti@", 1)
 
 
 def _spawn(command: list[str], output: BinaryIO, stdin: int) -> subprocess.Popen[bytes]:

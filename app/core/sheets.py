@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Sequence
 from decimal import Decimal
 
 BOM = "\ufeff"
@@ -22,6 +22,19 @@ def csv_stream(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Iter
         if number % _ROWS_PER_BLOCK == 0:
             yield _emptied(held)
     yield _emptied(held)
+
+
+async def csv_batches(
+    columns: Sequence[str], batches: AsyncIterable[Iterable[Sequence[object]]]
+) -> AsyncIterator[bytes]:
+    """Yield the same file where the rows come in batches, as long as each is written before the next is read."""
+    held = io.StringIO()
+    writer = csv.writer(held)
+    held.write(BOM)
+    writer.writerow(columns)
+    async for rows in batches:
+        writer.writerows([cell(value) for value in row] for row in rows)
+        yield _emptied(held)
 
 
 def cell(value: object) -> str:

@@ -39,7 +39,7 @@ SETS = {
 async def filled_database() -> AsyncIterator[tuple[Database, EmbeddedPostgres]]:
     """Yield a durable database with the year 2023 of Cà Mau open and the entry window in the future."""
     with tempfile.TemporaryDirectory() as folder, EmbeddedPostgres(Path(folder)) as server:
-        await upgrade_async(server.url)
+        await upgrade_async(server.owner_url, server.url)
         database = Database(server.url, is_local=True)
         now = datetime.now(UTC)
         async with database.session() as session, session.begin():

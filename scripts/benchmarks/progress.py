@@ -46,7 +46,7 @@ async def measure() -> dict[str, Any]:
     """Measure the call with 200 names and with all of them; times are medians, ratios of one run."""
     log.configure("warning")
     with tempfile.TemporaryDirectory() as folder, EmbeddedPostgres(Path(folder)) as server:
-        await upgrade_async(server.url)
+        await upgrade_async(server.owner_url, server.url)
         database = Database(server.url, is_local=True)
         try:
             scope_id, caller = await fill(database, UNITS)

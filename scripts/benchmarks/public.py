@@ -30,7 +30,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.core.config import Settings
 from app.core.db import Database
-from app.core.embedded import EmbeddedPostgres
+from app.core.embedded import EmbeddedPostgres, owner_of
 from app.core.migrate import upgrade_async
 from app.main import create_app
 from app.results import queries
@@ -72,7 +72,7 @@ def _ratio(rounds: list[dict[str, float]], one: str, other: str) -> float:
 
 async def _published(url: str) -> tuple[UUID, bytes]:
     """Publish the result of one scope; return its id and the bytes of its ranking."""
-    await upgrade_async(url)
+    await upgrade_async(owner_of(url), url)
     database = Database(url, is_local=True)
     try:
         scope_id, caller = await fill(database, UNITS)

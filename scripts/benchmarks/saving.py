@@ -21,6 +21,7 @@ from app.accounts.tokens import Claims, Tokens
 from app.catalogue.models import IndexSetRow
 from app.catalogue.queries import scoring_set
 from app.core.db import Database
+from app.core.embedded import owner_of
 from app.main import utc_now
 from app.scoring.model import IndexSet, Options
 from app.submissions.actions import save
@@ -100,7 +101,7 @@ async def measure() -> dict[str, Any]:
             session.add(login)
         claims = Claims(user.id, login.id, is_service=False)
         token = Tokens(SECRET, lifetime_seconds=86_400).issue(claims, utc_now())
-        raw = await asyncpg.connect(server.dsn)
+        raw = await asyncpg.connect(owner_of(server.dsn))
         await raw.execute("CREATE TABLE bench_floor (id int, text text)")
         rounds: list[dict[str, float]] = []
         number = 0

@@ -13,7 +13,7 @@ from app.core.migrate import ROOT, config
 def main(arguments: list[str]) -> None:
     """Write a migration named by the arguments, or with none check: no drift, and up, down and up again."""
     with tempfile.TemporaryDirectory() as folder, EmbeddedPostgres(Path(folder), fast=True) as server:
-        settings = config(server.url)
+        settings = config(server.owner_url)
         command.upgrade(settings, "head")
         if arguments:
             number = len(list((ROOT / "migrations/versions").glob("0*.py"))) + 1

@@ -13,6 +13,7 @@ CODES = {
     "not_oneself": 409,
     "appeal_not_found": 404,
     "approval_missing": 409,
+    "audit_event_not_found": 404,
     "body_too_large": 413,
     "body_unreadable": 400,
     "checksum_mismatch": 460,

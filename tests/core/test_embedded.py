@@ -20,7 +20,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from app.core.embedded import EmbeddedPostgres, EmbeddedPostgresBusy, EmbeddedPostgresError
+from app.core.embedded import EmbeddedPostgres, EmbeddedPostgresBusy, EmbeddedPostgresError, owner_of
 
 PROJECT = Path(__file__).parents[2]
 SUPERVISOR = """
@@ -73,7 +73,7 @@ def supervisor(folder: Path, *, ready: bool = True) -> Iterator[subprocess.Popen
 
 
 async def fetch(server: EmbeddedPostgres, sql: str) -> Any:
-    connection = await asyncpg.connect(server.dsn)
+    connection = await asyncpg.connect(owner_of(server.dsn))
     try:
         return await connection.fetchval(sql)
     finally:
@@ -138,10 +138,29 @@ async def test_the_first_start_makes_a_durable_cluster_with_the_applications_rol
                     "FROM pg_database WHERE datname = current_database()"
                 )
             )
-            assert row.one() == ("dti", "dti", "UTF8", "C", "off", "on", "UTC", "off", "60", True)
+            assert row.one() == ("dti_app", "dti", "UTF8", "C", "off", "on", "UTC", "off", "60", True)
         await engine.dispose()
         await fetch(server, "CREATE TABLE kept (x int)")
         await fetch(server, "CREATE DATABASE cloned TEMPLATE template0")
+
+
+def test_a_cluster_of_the_first_releases_gets_the_role_of_the_application(place: Path) -> None:
+    with EmbeddedPostgres(place, fast=True) as server:
+        made = server.dsn.replace("://dti_app@", "://postgres@")
+        loop = asyncio.new_event_loop()
+        loop.run_until_complete(_execute(made, "DROP ROLE dti_app"))
+        loop.close()
+    for _ in range(2):
+        with EmbeddedPostgres(place, fast=True) as server:
+            assert (
+                ask(server, "SELECT rolsuper OR rolcreatedb FROM pg_roles WHERE rolname = 'dti_app'") is False
+            )
+
+
+async def _execute(dsn: str, sql: str) -> None:
+    connection = await asyncpg.connect(dsn)
+    await connection.execute(sql)
+    await connection.close()
 
 
 def test_a_second_start_finds_what_the_first_one_wrote(place: Path) -> None:
@@ -166,7 +185,7 @@ def test_committed_rows_survive_a_killed_postmaster(folder: Path) -> None:
 
 async def test_a_start_waits_for_the_backends_of_a_killed_postmaster(folder: Path) -> None:
     with EmbeddedPostgres(folder) as server:
-        busy = await asyncpg.connect(server.dsn)
+        busy = await asyncpg.connect(owner_of(server.dsn))
         # A backend that computes does not look whether its postmaster lives.
         backend = await busy.fetchval("SELECT pg_backend_pid()")
         os.kill(backend, signal.SIGSTOP)

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from sqlalchemy import text
 
 from app.core.db import Database
+from app.core.embedded import owner_of
 from app.core.migrate import config, upgrade
 from tests.conftest import Clock, logged_in
 from tests.evidence.conftest import REPORTER, open_period
@@ -28,8 +29,8 @@ async def test_documents_of_the_release_before_have_their_bytes_and_their_first_
 
         await own_database.close()
         url = own_database.engine.url.render_as_string(hide_password=False)
-        await asyncio.to_thread(command.downgrade, config(url), "0004")
-        await asyncio.to_thread(upgrade, url)
+        await asyncio.to_thread(command.downgrade, config(owner_of(url)), "0004")
+        await asyncio.to_thread(upgrade, owner_of(url), url)
 
         assert (await reporter.get("/api/v1/evidence", params=query_of(sent))).json()["items"] == listed
         for document in listed:

@@ -41,7 +41,7 @@ def main() -> None:
         tempfile.TemporaryDirectory() as folder,
         EmbeddedPostgres(Path(folder) / "pg", fast=True) as server,
     ):
-        upgrade(server.url)
+        upgrade(server.owner_url, server.url)
         asyncio.run(_fill(server.url))
         for policy in chosen.policy or POLICIES:
             world, tally = World(server.url, Path(folder), policy), Tally()

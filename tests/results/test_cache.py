@@ -23,7 +23,7 @@ from app.results.public import (
 from app.reviews.models import AdjustmentKind
 from app.submissions.models import RankingScope
 from tests.client import CheckedClient
-from tests.conftest import Clock, logged_in
+from tests.conftest import Clock, as_owner, logged_in
 from tests.results import scene
 
 REVIEWER, CHAIRMAN = "huyen-964.reviewer", "huyen-964.chairman"
@@ -98,8 +98,8 @@ async def test_memory_answers_as_the_application_does(
             assert unchanged.headers["x-content-type-options"] == "nosniff"
         assert {key for key in cache.entries} == {(url, False), (url, True)}
         # Only memory can still answer when the application's table is gone.
-        async with own_app.state.database.session() as session, session.begin():
-            await session.execute(text("ALTER TABLE result RENAME TO result_gone"))
+        async with as_owner(own_app.state.database) as owner:
+            await owner.execute(text("ALTER TABLE result RENAME TO result_gone"))
         assert (await client.get(url)).status_code == 200
 
 

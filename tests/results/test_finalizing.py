@@ -20,7 +20,7 @@ from app.results.snapshot import Seen
 from app.reviews.models import AdjustmentKind
 from app.submissions.models import ReviewState
 from app.units.models import UnitKind
-from tests.conftest import Clock, LogIn, logged_in
+from tests.conftest import Clock, LogIn, as_owner, logged_in
 from tests.results import scene
 
 REVIEWER = "huyen-964.reviewer"
@@ -248,8 +248,9 @@ async def test_only_those_above_the_units_see_the_preview(
 async def test_a_fault_at_the_very_end_leaves_nothing(own_app: FastAPI, clock: Clock) -> None:
     async with scene.own_session(own_app) as session, session.begin():
         scope = await scene.passed_scope(session)
-        # The audit row is written last of all.
-        await session.execute(
+    # The audit row is written last of all.
+    async with as_owner(own_app.state.database) as owner:
+        await owner.execute(
             text("ALTER TABLE audit_event ADD CONSTRAINT refused CHECK (action <> 'result.finalize')")
         )
     async with await logged_in(own_app, clock, REVIEWER) as reviewer:

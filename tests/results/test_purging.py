@@ -26,7 +26,7 @@ from app.results import keeping
 from app.results.keeping import Keeping, Purged, purge
 from app.results.keeping_rules import Stays
 from app.submissions.models import Submission
-from tests.conftest import START, Clock, logged_in
+from tests.conftest import START, Clock, as_owner, logged_in
 from tests.evidence.files import pdf
 from tests.results import kept
 from tests.results.kept import GRACE, REVIEWED_AT
@@ -229,19 +229,20 @@ async def test_bytes_that_a_broken_upload_put_back_are_taken_out_again(place: Pl
 
 async def test_a_crash_after_the_bytes_went_heals_with_the_next_run(place: Place, document: str) -> None:
     """The commit fails, for real, after the bytes were taken out."""
-    async with place.database.session() as session, session.begin():
+    async with as_owner(place.database) as owner:
         for statement in (
             "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''no''; END'",
             "CREATE CONSTRAINT TRIGGER refuse AFTER UPDATE ON stored_file DEFERRABLE INITIALLY DEFERRED"
             " FOR EACH ROW EXECUTE FUNCTION refuse()",
         ):
-            await session.execute(text(statement))
+            await owner.execute(text(statement))
     with pytest.raises(DBAPIError):
         await place.purge()
     async with own_session(place.app) as session, session.begin():
         stored = (await session.scalars(select(StoredFile))).one()
         assert (stored.purged_at, await kept.purges(session)) == (None, [])
-        await session.execute(text("DROP TRIGGER refuse ON stored_file"))
+    async with as_owner(place.database) as owner:
+        await owner.execute(text("DROP TRIGGER refuse ON stored_file"))
     assert await place.app.state.files.size_of(content_name(stored.sha256)) is None
     assert len((await place.purge()).gone) == 1
     assert (await place.is_kept(document), await place.purges()) == (False, [document])

@@ -19,7 +19,7 @@ from sqlalchemy import text
 from app.accounts.first import DEMO_PASSWORD, DEMO_SERVICE, DEMO_SERVICE_SECRET
 from app.core.config import Settings
 from app.core.db import Database
-from app.core.embedded import EmbeddedPostgres
+from app.core.embedded import EmbeddedPostgres, owner_of
 from app.core.migrate import upgrade
 from app.main import create_app
 from app.serve import prepare
@@ -112,7 +112,7 @@ class Theatre:
         return settings.on_embedded(url)
 
     async def _copied(self, name: str) -> str:
-        maintenance = Database(self.url.replace("/dti?", "/postgres?"))
+        maintenance = Database(owner_of(self.url).replace("/dti?", "/postgres?"))
         async with maintenance.engine.connect() as connection:
             plain = await connection.execution_options(isolation_level="AUTOCOMMIT")
             await plain.execute(text(f'CREATE DATABASE "{name}" TEMPLATE "{self.template}"'))
@@ -140,7 +140,7 @@ def theatre() -> Iterator[Theatre]:
         TemporaryDirectory(prefix="stories-") as folder,
         EmbeddedPostgres(Path(folder) / "postgres", fast=True) as server,
     ):
-        upgrade(server.url)
+        upgrade(server.owner_url, server.url)
         settings = Settings(var_dir=Path(folder)).on_embedded(server.url)
         asyncio.run(prepare(settings, instant("2023-12-01 08:00")))
         yield Theatre(server.url, "dti", Path(folder))
