@@ -62,6 +62,7 @@ class UserPatch(Schema, json_schema_extra={"examples": [{"is_active": False, "re
 
     full_name: str | None = Field(None, min_length=1, max_length=200)
     email: str | None = Field(None, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")
+    unit_id: UUID | None = Field(None, description="the new home unit; ends what was delegated to him")
     is_active: bool | None = None
     password: Password | None = Field(None, description="a new initial password; ends all log-ins")
     grants: list[GrantIn] | None = Field(None, max_length=20, description="replaces the roles")

@@ -1,10 +1,12 @@
 """Reading units as they stood on a day."""
 
+from collections.abc import Collection
 from datetime import date
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.paging import Paging
@@ -102,6 +104,32 @@ def path_to(tree: dict[UUID, tuple[Unit, UnitVersion]], unit_id: UUID) -> list[U
         path.append(current)
         current = tree[current][1].parent_id
     return path
+
+
+async def subtrees_on(
+    session: AsyncSession, roots: Collection[UUID], on: date
+) -> dict[UUID, frozenset[UUID]]:
+    """Return the units that stand on a day out of these, each with itself and all below it.
+
+    A unit that has ended hangs where it hung last, and one to come where it will hang first: whoever is above that
+    place looks after its people.
+    """
+    nearest = func.abs(UnitVersion.valid_from - on)
+    placed = (
+        select(UnitVersion.unit_id, UnitVersion.parent_id)
+        .ext(distinct_on(UnitVersion.unit_id))
+        .order_by(UnitVersion.unit_id, UnitVersion.valid_from > on, nearest)
+        .cte("placed")
+    )
+    standing = select(UnitVersion.unit_id.label("root"), UnitVersion.unit_id)
+    below = standing.where(UnitVersion.unit_id.in_(roots), valid_on(on)).cte("below", recursive=True)
+    below = below.union(
+        select(below.c.root, placed.c.unit_id).join(placed, placed.c.parent_id == below.c.unit_id)
+    )
+    found: dict[UUID, set[UUID]] = {}
+    for root, unit_id in (await session.execute(select(below.c.root, below.c.unit_id))).all():
+        found.setdefault(root, set()).add(unit_id)
+    return {root: frozenset(units) for root, units in found.items()}
 
 
 async def unit_ids_by_key(session: AsyncSession) -> dict[str, UUID]:
