@@ -9,8 +9,8 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from app.accounts import audit_routes as audit
+from app.accounts import bulk_routes, log_in_routes, service_routes
 from app.accounts import delegation_routes as delegations
-from app.accounts import log_in_routes, service_routes
 from app.accounts import routes as accounts
 from app.accounts.tokens import Tokens
 from app.catalogue import routes as catalogue
@@ -50,6 +50,7 @@ Clock = Callable[[], datetime]
 ROUTES = (
     log_in_routes.auth_routes,
     log_in_routes.me_routes,
+    bulk_routes.routes,
     accounts.routes,
     service_routes.routes,
     delegations.routes,

@@ -10,6 +10,7 @@ from app.accounts.models import User
 from app.accounts.permissions import Principal
 from app.accounts.remits import Remit, remit_of, require_manageable
 from app.accounts.schemas import GrantIn, UserIn, UserPatch
+from app.core.audit import record
 from app.core.problems import Fault, InvalidRequest, Problem
 
 # What somebody may change of his own account: everything else is another's to decide, or has a way of its own.
@@ -72,11 +73,16 @@ async def change(
     require_another(user, body, by)
     await require_manageable(session, remit, user)
     faults = faults_of_grants(remit, body.grants or [])
-    moves = body.unit_id is not None and body.unit_id != user.unit_id
     if body.unit_id is not None and not remit.gives.get(body.unit_id):
         faults.append(Fault("/unit_id", *UNKNOWN_UNIT))
     if faults:
         raise InvalidRequest(faults=faults)
+    await apply(session, user, body, by=by, now=now)
+
+
+async def apply(session: AsyncSession, user: User, body: UserPatch, *, by: Principal, now: datetime) -> None:
+    """Change an account as `change` does, where it has been looked at already whether the change is allowed."""
+    moves = body.unit_id is not None and body.unit_id != user.unit_id
     await actions.change_user(session, user, body, by=by, now=now)
     if moves:
         await _end_received(session, user, by=by, now=now)
@@ -86,3 +92,9 @@ async def _end_received(session: AsyncSession, user: User, *, by: Principal, now
     """End what others delegated to somebody who has left their unit."""
     for seen in await delegation_queries.received(session, user.id, now):
         await delegation_actions.end(session, seen, "Chuyển đơn vị · Moved to another unit", by=by, now=now)
+
+
+async def record_export(session: AsyncSession, count: int, *, by: Principal, now: datetime) -> None:
+    """Write down that somebody took a list of accounts with him, and how long it was."""
+    account = await session.get_one(User, by.id)
+    await record(session, by, "user.export", account, now, after={"accounts": count})

@@ -56,6 +56,12 @@ async def users_page(
     return await users_out(session, wanted), total
 
 
+async def all_users(session: AsyncSession, remit: Remit, asked: UserFilter) -> list[UserOut]:
+    """Return all accounts of a remit that fit."""
+    ids = await _by_name(session, await _fitting(session, remit, asked), asked)
+    return await users_out(session, ids)
+
+
 async def users_out(session: AsyncSession, ids: Sequence[UUID]) -> list[UserOut]:
     """Return these accounts in this order."""
     found = {user.id: user for user in await session.scalars(select(User).where(User.id.in_(ids)))}

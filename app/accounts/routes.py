@@ -1,42 +1,18 @@
 """People's accounts over HTTP."""
 
-from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Query, Response
+from fastapi import Response
 
 from app.accounts import actions, administering, people_queries, queries, remits
-from app.accounts.auth import Repeatable, Requires
-from app.accounts.people_queries import UserFilter, UserOrder
-from app.accounts.permissions import Permission, Principal, Role
+from app.accounts.auth import Repeatable
+from app.accounts.permissions import Permission
 from app.accounts.schemas import UserIn, UserOut, UserPatch
+from app.accounts.user_filter import CanManageUsers, CanReadUsers, FilterQuery
 from app.core.http import DbSession, IfMatch, Now, problems, require_version, router, set_etag
 from app.core.paging import Page, PagingQuery
 
-CanReadUsers = Annotated[Principal, Requires(Permission.USER_READ)]
-CanManageUsers = Annotated[Principal, Requires(Permission.USER_MANAGE)]
-
 routes = router("/users", "Tài khoản · Accounts")
-
-
-async def get_filter(
-    search: Annotated[
-        str | None, Query(max_length=64, description="in names and user names, accents ignored")
-    ] = None,
-    unit_id: Annotated[UUID | None, Query(description="at home in this unit")] = None,
-    below_unit_id: Annotated[
-        UUID | None, Query(description="at home in this unit or below it, as of today")
-    ] = None,
-    role: Annotated[Role | None, Query(description="holds this role himself")] = None,
-    is_active: bool | None = None,
-    never_logged_in: bool | None = None,
-    sort: Annotated[UserOrder, Query(description="full_name: in Vietnamese order")] = UserOrder.USERNAME,
-) -> UserFilter:
-    """Return which accounts are asked for."""
-    return UserFilter(search, unit_id, below_unit_id, role, is_active, never_logged_in, sort)
-
-
-FilterQuery = Annotated[UserFilter, Depends(get_filter)]
 
 
 @routes.get("", response_model=Page[UserOut])

@@ -19,7 +19,7 @@ Password = Annotated[
 Username = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{2,63}$", examples=["xa-32128.reporter"])]
 
 
-def _held_by_people(role: Role) -> Role:
+def held_by_people(role: Role) -> Role:
     if role is Role.SERVICE:
         raise ValueError("the service role belongs to service accounts")
     return role
@@ -28,7 +28,7 @@ def _held_by_people(role: Role) -> Role:
 class GrantIn(Schema):
     """A role for a unit. Province roles are held for the province, all others for any unit."""
 
-    role: Annotated[Role, AfterValidator(_held_by_people)]
+    role: Annotated[Role, AfterValidator(held_by_people)]
     unit_id: UUID
 
 
