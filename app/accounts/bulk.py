@@ -154,8 +154,8 @@ def _line(
     home = places.get(row.unit) if row.unit else None
     if row.unit and home is None:
         faults.append(("unit", administering.UNKNOWN_UNIT))
-    by_id = {place.id: place for place in places.values()}
-    home = home or (by_id.get(user.unit_id) if user else None)
+    if home is None and user is not None:
+        home = next((place for place in places.values() if place.id == user.unit_id), None)
     grants = []
     for i, one in enumerate(row.roles or ()):
         place = places.get(one.unit) if one.unit else home

@@ -10,8 +10,9 @@ from app.accounts.permissions import Role
 from app.accounts.schemas import Username, held_by_people
 from app.core.http import Schema
 
-# Hashing a password takes some 20 ms, one after the other: so many new accounts are made within some ten seconds.
-MAX_ROWS, MAX_NEW = 1_000, 500
+# Hashing a password takes some 20 ms, one after the other: so many new accounts are made within some ten seconds, and
+# within a minute where the processors are busy.
+MAX_ROWS, MAX_NEW = 1_000, 300
 
 
 class BulkAction(StrEnum):
