@@ -9,8 +9,8 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from app.accounts import audit_routes as audit
+from app.accounts import bulk_routes, log_in_routes, role_routes, service_routes, sso_routes
 from app.accounts import delegation_routes as delegations
-from app.accounts import log_in_routes, role_routes, service_routes, sso_routes
 from app.accounts import routes as accounts
 from app.accounts.provider import provider_of
 from app.accounts.tokens import Tokens
@@ -58,6 +58,7 @@ ROUTES = (
     sso_routes.auth_routes,
     sso_routes.me_routes,
     sso_routes.user_routes,
+    bulk_routes.routes,
     accounts.routes,
     service_routes.routes,
     role_routes.routes,

@@ -1,6 +1,6 @@
 """The administration of people's accounts."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -30,9 +30,17 @@ class UsernameTaken(Problem):
 
 
 async def create_user(
-    session: AsyncSession, body: UserIn, *, by: Actor, now: datetime, initial: bool = True
+    session: AsyncSession,
+    body: UserIn,
+    *,
+    by: Actor,
+    now: datetime,
+    initial: bool = True,
+    password_hash: str | None = None,
 ) -> User:
     """Create an account whose owner must change the initial password at the first log-in.
+
+    `password_hash` is the password's, where it was made and hashed beforehand.
 
     Raises: UsernameTaken (409), InvalidRequest (422) for an unknown unit.
     """
@@ -44,7 +52,7 @@ async def create_user(
         full_name=body.full_name,
         email=body.email,
         unit_id=body.unit_id,
-        password_hash=await hash_password(body.password),
+        password_hash=password_hash or await hash_password(body.password),
         must_change_password=initial,
         is_active=True,
         created_at=now,
@@ -88,20 +96,22 @@ async def require_units(session: AsyncSession, home: UUID | None, grants: Sequen
         raise InvalidRequest(faults=faults)
 
 
-async def require_an_administrator(session: AsyncSession) -> None:
-    """Refuse a change after which nobody could administer accounts.
+async def require_administrators(session: AsyncSession, units: Collection[UUID]) -> None:
+    """Refuse a change after which nobody could administer the accounts of one of these provinces.
 
     Raises: LastAdministrator (409).
     """
+    if not units:
+        return
     await session.flush()
     # One after the other: two administrators who remove each other at once must not both find the other one.
     await session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADMINISTRATORS_LOCK})
     left = (
-        select(User.id)
-        .join(RoleGrant, RoleGrant.user_id == User.id)
+        select(RoleGrant.unit_id)
+        .join(User, User.id == RoleGrant.user_id)
         .where(User.is_active, RoleGrant.role == Role.PROVINCE_ADMIN, RoleGrant.ended_at.is_(None))
     )
-    if await session.scalar(left.limit(1)) is None:
+    if not set(units) <= set(await session.scalars(left)):
         raise LastAdministrator()
 
 
@@ -132,16 +142,18 @@ async def change_user(
 ) -> None:
     """Change an account; disabling it or giving a new password ends its log-ins at once.
 
-    Raises: InvalidRequest (422) for an unknown unit.
+    Raises: InvalidRequest (422) for an unknown unit, LastAdministrator (409).
     """
     held = [Grant(row.role, row.unit_id) for row in await present_grants(session, user)]
     before = {
         "full_name": user.full_name,
         "email": user.email,
+        "unit_id": str(user.unit_id),
         "is_active": user.is_active,
         "grants": _plain(held),
     }
-    for name in ("full_name", "email", "is_active"):
+    await require_units(session, body.unit_id, body.grants or [])
+    for name in ("full_name", "email", "unit_id", "is_active"):
         if (value := getattr(body, name)) is not None:
             setattr(user, name, value)
     if body.password is not None:
@@ -150,13 +162,13 @@ async def change_user(
     if body.is_active is False or body.password is not None:
         await end_log_ins(session, user.id, now, "account changed by an administrator")
     if body.grants is not None:
-        await require_units(session, None, body.grants)
         await set_grants(session, user, [Grant(g.role, g.unit_id) for g in body.grants], now)
     user.touch()
-    await require_an_administrator(session)
+    await require_administrators(session, {g.unit_id for g in held if g.role is Role.PROVINCE_ADMIN})
     after = {
         "full_name": user.full_name,
         "email": user.email,
+        "unit_id": str(user.unit_id),
         "is_active": user.is_active,
         "password": "replaced" if body.password else "unchanged",
         "grants": _plain(held if body.grants is None else [Grant(g.role, g.unit_id) for g in body.grants]),

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import delegation_queries as queries
@@ -12,6 +13,7 @@ from app.accounts.delegation_rules import DENIAL_TEXT, Action, Days, denial, fau
 from app.accounts.delegation_schemas import DelegationIn
 from app.accounts.models import Delegation, User
 from app.accounts.permissions import DELEGABLE, Permission, Principal
+from app.accounts.remits import Remit, is_visible, remit_of
 from app.core.audit import record
 from app.core.problems import Fault, InvalidRequest, Problem
 
@@ -41,7 +43,8 @@ async def delegate(session: AsyncSession, body: DelegationIn, *, by: Principal, 
     Raises: InvalidRequest (422) with every fault, DelegationOverlaps (409).
     """
     days = Days(body.starts_on, body.ends_on)
-    faults = await _faults(session, body, by) + faults_of_days(days, queries.today(now))
+    remit = await remit_of(session, by, now)
+    faults = await _faults(session, body, by, remit) + faults_of_days(days, queries.today(now))
     if faults:
         raise InvalidRequest(faults=faults)
     delegator_id = body.delegator_id or by.id
@@ -70,27 +73,41 @@ async def delegate(session: AsyncSession, body: DelegationIn, *, by: Principal, 
     return seen
 
 
-async def _faults(session: AsyncSession, body: DelegationIn, by: Principal) -> list[Fault]:
+async def _faults(session: AsyncSession, body: DelegationIn, by: Principal, remit: Remit) -> list[Fault]:
     """Return what is wrong with who delegates what to whom."""
     delegator_id = body.delegator_id or by.id
     if delegator_id != by.id and Permission.USER_MANAGE not in by.permissions:
         vi, en = "chỉ ủy quyền vai trò của chính mình", "only your own roles"
         return [Fault("/delegator_id", "not_your_role", vi, en)]
-    faults = _faults_of_account("/delegator_id", await session.get(User, delegator_id))
+    delegator = await session.get(User, delegator_id)
+    if delegator_id != by.id:
+        delegator = await _looked_after(session, delegator, remit)
+    faults = _faults_of_account("/delegator_id", delegator)
     if body.role not in DELEGABLE:
         vi, en = "vai trò này không ủy quyền được", "this role cannot be delegated"
         faults.append(Fault("/role", "role_not_delegable", vi, en))
-    elif not await queries.holds(session, delegator_id, body.role, body.unit_id):
+    elif delegator is None or not await queries.holds(session, delegator_id, body.role, body.unit_id):
         vi = "người ủy quyền không tự mình giữ vai trò này cho đơn vị này"
         en = "the delegator does not hold this role for this unit himself"
         faults.append(Fault("/role", "role_not_held", vi, en))
-    return faults + await _faults_of_delegate(session, body, delegator_id, by)
+    elif delegator_id != by.id and not remit.may_give(body.role, body.unit_id):
+        vi, en = "bạn không được cấp vai trò này", "you may not give this role"
+        faults.append(Fault("/role", "role_not_grantable", vi, en))
+    return faults + await _faults_of_delegate(session, body, delegator_id, by, remit)
+
+
+async def _looked_after(session: AsyncSession, user: User | None, remit: Remit) -> User | None:
+    """Return an account that its administrator sees, or None: there is no such account for him."""
+    if user is None or not remit.gives.get(user.unit_id):
+        return None
+    query = select(User).where(User.id == user.id, is_visible(User, remit))
+    return await session.scalar(query)
 
 
 async def _faults_of_delegate(
-    session: AsyncSession, body: DelegationIn, delegator_id: UUID, by: Principal
+    session: AsyncSession, body: DelegationIn, delegator_id: UUID, by: Principal, remit: Remit
 ) -> list[Fault]:
-    """Return what is wrong with the person who is to act; only who manages accounts goes beyond the colleagues.
+    """Return what is wrong with the person who is to act; only who manages his account goes beyond the colleagues.
 
     Otherwise a unit could make its reviewer one of its own people, who then may not review it.
     """
@@ -98,10 +115,12 @@ async def _faults_of_delegate(
     if body.delegate_id == delegator_id:
         vi, en = "phải là người khác", "must be somebody else"
         return [Fault(pointer, "same_person", vi, en)]
+    if by.id == body.delegate_id:
+        vi, en = "không tự ủy quyền cho mình", "nobody makes himself a delegate"
+        return [Fault(pointer, "own_account", vi, en)]
     person = await session.get(User, body.delegate_id)
-    manages = Permission.USER_MANAGE in by.permissions
-    if person is not None and not manages and person.unit_id not in queries.colleague_units(by):
-        person = None
+    if person is not None and person.unit_id not in queries.colleague_units(by):
+        person = await _looked_after(session, person, remit)
     faults = _faults_of_account(pointer, person)
     if not faults and await queries.holds(session, body.delegate_id, body.role, body.unit_id):
         vi, en = "người này đã tự mình giữ vai trò đó", "holds this role himself already"
@@ -123,7 +142,7 @@ async def end(session: AsyncSession, seen: Seen, reason: str, *, by: Principal, 
     Raises: DelegationNotEndable (409).
     """
     row = seen.row
-    why = denial(Action.END, seen.stage, is_theirs=queries.is_theirs(by, row))
+    why = denial(Action.END, seen.stage, is_theirs=seen.is_theirs)
     if why is not None:
         raise DelegationNotEndable(*DENIAL_TEXT[why], reason_code=why.value)
     row.ended_at, row.end_reason = now, reason

@@ -4,15 +4,16 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, not_, or_, select, true
+from sqlalchemy import ColumnElement, Row, Select, and_, func, not_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from app.accounts.delegation_rules import DENIAL_TEXT, Action, Days, Stage, denial, stage
 from app.accounts.delegation_schemas import ColleagueOut, DelegationAbout, DelegationOut
 from app.accounts.models import Delegation, RoleGrant, User
-from app.accounts.permissions import Permission, Principal, Role
+from app.accounts.permissions import Principal, Role
 from app.accounts.queries import is_running
+from app.accounts.remits import Remit, is_visible, remit_of
 from app.core.http import AllowedAction
 from app.core.paging import Paging
 from app.core.problems import Lang, NotFound
@@ -38,6 +39,7 @@ class Seen:
     delegator_name: str
     delegate_name: str
     unit_name: str | None
+    is_theirs: bool  # the caller's to end: he is one of the two, or may give the role himself
 
     @property
     def stage(self) -> Stage:
@@ -61,16 +63,23 @@ def _seen(on: date) -> Select[Delegation, bool, str, str, str]:
     )
 
 
-def _seen_of(found: Row[Delegation, bool, str, str, str], on: date) -> Seen:
+def _seen_of(found: Row[Delegation, bool, str, str, str], on: date, *, is_theirs: bool) -> Seen:
     row, running, delegator, delegate, unit = found
-    return Seen(row, on, running, delegator, delegate, unit)
+    return Seen(row, on, running, delegator, delegate, unit, is_theirs)
 
 
-def _visible_to(caller: Principal) -> ColumnElement[bool]:
-    """Return the condition that the caller gave or received a delegation, or reads accounts."""
-    if Permission.USER_READ in caller.permissions:
-        return true()
-    return or_(Delegation.delegator_id == caller.id, Delegation.delegate_id == caller.id)
+def _is_theirs(row: Delegation, caller: Principal, remit: Remit) -> bool:
+    """Answer whether the caller may put an end to a delegation: either side, and whoever gives the role."""
+    return caller.id in (row.delegator_id, row.delegate_id) or remit.may_give(row.role, row.unit_id)
+
+
+def _visible_to(caller: Principal, remit: Remit) -> ColumnElement[bool]:
+    """Return the condition that the caller gave or received a delegation, or reads the accounts of both."""
+    own = or_(Delegation.delegator_id == caller.id, Delegation.delegate_id == caller.id)
+    if not remit.gives:
+        return own
+    read = select(User.id).where(is_visible(User, remit))
+    return or_(own, and_(Delegation.delegator_id.in_(read), Delegation.delegate_id.in_(read)))
 
 
 async def delegation_for(
@@ -80,11 +89,12 @@ async def delegation_for(
 
     Raises: DelegationNotFound.
     """
-    query = _seen(today(now)).where(Delegation.id == delegation_id, _visible_to(caller))
+    remit = await remit_of(session, caller, now)
+    query = _seen(remit.on).where(Delegation.id == delegation_id, _visible_to(caller, remit))
     found = (await session.execute(query.with_for_update(of=Delegation) if lock else query)).one_or_none()
     if found is None:
         raise DelegationNotFound()
-    return _seen_of(found, today(now))
+    return _seen_of(found, remit.on, is_theirs=_is_theirs(found[0], caller, remit))
 
 
 async def delegations_page(
@@ -94,14 +104,25 @@ async def delegations_page(
 
     `running` keeps those that hold now, or those that do not.
     """
-    on = today(now)
-    wanted = [_visible_to(caller)]
+    remit = await remit_of(session, caller, now)
+    wanted = [_visible_to(caller, remit)]
     if running is not None:
-        wanted.append(is_running(on) if running else not_(is_running(on)))
+        wanted.append(is_running(remit.on) if running else not_(is_running(remit.on)))
     total = await session.scalar(select(func.count(Delegation.id)).where(*wanted)) or 0
-    query = _seen(on).where(*wanted).order_by(Delegation.id.desc())
+    query = _seen(remit.on).where(*wanted).order_by(Delegation.id.desc())
     rows = await session.execute(query.offset(paging.offset).limit(paging.page_size))
-    return [_seen_of(row, on) for row in rows.all()], total
+    found = rows.all()
+    return [_seen_of(row, remit.on, is_theirs=_is_theirs(row[0], caller, remit)) for row in found], total
+
+
+async def received(session: AsyncSession, delegate_id: UUID, now: datetime) -> list[Seen]:
+    """Return what others have delegated to somebody for today or later, locked: to be ended for him."""
+    on = today(now)
+    query = _seen(on).where(
+        Delegation.delegate_id == delegate_id, Delegation.ended_at.is_(None), Delegation.ends_on >= on
+    )
+    rows = await session.execute(query.order_by(Delegation.id).with_for_update(of=Delegation))
+    return [_seen_of(row, on, is_theirs=True) for row in rows.all()]
 
 
 def about(seen: Seen) -> DelegationAbout:
@@ -113,8 +134,8 @@ def about(seen: Seen) -> DelegationAbout:
     return DelegationAbout(**shown, delegator_name=names[0], delegate_name=names[1], unit_name=names[2])
 
 
-def delegation_out(seen: Seen, caller: Principal, lang: Lang) -> DelegationOut:
-    """Return a delegation as the API shows it to a caller."""
+def delegation_out(seen: Seen, lang: Lang) -> DelegationOut:
+    """Return a delegation as the API shows it."""
     row = seen.row
     return DelegationOut(
         **about(seen).model_dump(),
@@ -126,18 +147,13 @@ def delegation_out(seen: Seen, caller: Principal, lang: Lang) -> DelegationOut:
         ended_at=row.ended_at,
         end_reason=row.end_reason,
         version=row.version,
-        allowed_actions=[_allowed(action, seen, caller, lang) for action in Action],
+        allowed_actions=[_allowed(action, seen, lang) for action in Action],
     )
 
 
-def _allowed(action: Action, seen: Seen, caller: Principal, lang: Lang) -> AllowedAction:
-    why = denial(action, seen.stage, is_theirs=is_theirs(caller, seen.row))
+def _allowed(action: Action, seen: Seen, lang: Lang) -> AllowedAction:
+    why = denial(action, seen.stage, is_theirs=seen.is_theirs)
     return AllowedAction.of(action, why, DENIAL_TEXT[why] if why else ("", ""), lang)
-
-
-def is_theirs(caller: Principal, row: Delegation) -> bool:
-    """Answer whether the caller may put an end to a delegation: either side, and whoever manages accounts."""
-    return caller.id in (row.delegator_id, row.delegate_id) or Permission.USER_MANAGE in caller.permissions
 
 
 async def holds(session: AsyncSession, user_id: UUID, role: Role, unit_id: UUID) -> bool:

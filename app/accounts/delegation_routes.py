@@ -25,9 +25,9 @@ async def list_delegations(
     lang: Language,
     running: Annotated[bool | None, Query(description="true: those that hold now; false: the others")] = None,
 ) -> Page[DelegationOut]:
-    """List the delegations you gave and received, the latest first; who reads accounts sees everybody's."""
+    """List the delegations you gave and received, the latest first; who reads accounts sees theirs."""
     rows, total = await queries.delegations_page(session, caller, paging, now, running)
-    return Page[DelegationOut].of([queries.delegation_out(row, caller, lang) for row in rows], total, paging)
+    return Page[DelegationOut].of([queries.delegation_out(row, lang) for row in rows], total, paging)
 
 
 @routes.post(
@@ -48,7 +48,7 @@ async def delegate(
     """Let somebody act for some days in a role you hold yourself; who manages accounts does so for anybody."""
     made = await actions.delegate(session, body, by=caller, now=now)
     set_etag(response, made.row)
-    return queries.delegation_out(made, caller, lang)
+    return queries.delegation_out(made, lang)
 
 
 @routes.get("/{delegation_id}", response_model=DelegationOut, responses=problems(queries.DelegationNotFound))
@@ -58,7 +58,7 @@ async def read_delegation(
     """Show a delegation."""
     found = await queries.delegation_for(session, caller, delegation_id, now)
     set_etag(response, found.row)
-    return queries.delegation_out(found, caller, lang)
+    return queries.delegation_out(found, lang)
 
 
 @routes.post(
@@ -82,7 +82,7 @@ async def end_delegation(
     require_version(found.row, if_match)
     ended = await actions.end(session, found, body.reason, by=caller, now=now)
     set_etag(response, ended.row)
-    return queries.delegation_out(ended, caller, lang)
+    return queries.delegation_out(ended, lang)
 
 
 @colleague_routes.get("", response_model=Page[ColleagueOut])

@@ -117,6 +117,25 @@ DELEGABLE = frozenset(
     }
 )
 
+
+@dataclass(frozen=True, slots=True)
+class RoleRemit:
+    """Whose accounts a role looks after: of the units below its own (and of its own), and the roles it gives there."""
+
+    includes_own_unit: bool
+    gives: frozenset[Role]
+
+
+# Who looks after whose accounts, and may give what. Who holds anything he may not give is not his to change; nobody
+# changes his own roles. Agencies that verify serve the whole province, so a district makes none.
+ROLE_REMIT: dict[Role, RoleRemit] = {
+    Role.PROVINCE_ADMIN: RoleRemit(includes_own_unit=True, gives=frozenset(Role) - {Role.SERVICE}),
+    Role.DISTRICT_ADMIN: RoleRemit(
+        includes_own_unit=False, gives=frozenset({Role.UNIT_REPORTER, Role.UNIT_LEADER})
+    ),
+    Role.AUDITOR: RoleRemit(includes_own_unit=True, gives=frozenset()),
+}
+
 # What a service account may be given, as OAuth2 scopes.
 SERVICE_SCOPES = frozenset({P.FIGURE_GIVE, P.FIGURE_READ, P.FEED_READ})
 

@@ -14,14 +14,7 @@ from app.accounts.schemas import GrantOut, UserOut
 from app.accounts.service_queries import service_principal
 from app.accounts.tokens import Claims
 from app.core.db import driver_of
-from app.core.paging import Paging
-from app.core.problems import NotFound
 from app.core.vietnamese import VIETNAM
-
-
-class UserNotFound(NotFound):
-    code = "user_not_found"
-    title_vi, title_en = "Không tìm thấy tài khoản", "User not found"
 
 
 def is_running(today: ColumnElement[date] | date) -> ColumnElement[bool]:
@@ -126,30 +119,7 @@ async def grants_of(session: AsyncSession, user_ids: list[UUID]) -> dict[UUID, l
     return found
 
 
-async def users_page(session: AsyncSession, paging: Paging, search: str | None) -> tuple[list[UserOut], int]:
-    """Return one page of the accounts in order of user name, and how many there are."""
-    query = select(User)
-    if search:
-        query = query.where(User.username.contains(search.lower(), autoescape=True))
-    total = await session.scalar(select(func.count()).select_from(query.subquery())) or 0
-    rows = await session.scalars(query.order_by(User.username).offset(paging.offset).limit(paging.page_size))
-    users = list(rows)
-    grants = await grants_of(session, [u.id for u in users])
-    return [user_out(user, grants[user.id]) for user in users], total
-
-
 def user_out(user: User, grants: list[GrantOut]) -> UserOut:
     """Return the account as the API shows it."""
     shown = {name: getattr(user, name) for name in UserOut.model_fields if name != "grants"}
     return UserOut(**shown, grants=grants)
-
-
-async def user_by_id(session: AsyncSession, user_id: UUID) -> User:
-    """Return an account.
-
-    Raises: UserNotFound.
-    """
-    user = await session.get(User, user_id)
-    if user is None:
-        raise UserNotFound()
-    return user

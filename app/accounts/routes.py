@@ -1,36 +1,31 @@
 """People's accounts over HTTP."""
 
-from typing import Annotated
 from uuid import UUID
 
-from fastapi import Query, Response
+from fastapi import Response
 
-from app.accounts import actions, queries
-from app.accounts.auth import Repeatable, Requires
-from app.accounts.permissions import Permission, Principal
-from app.accounts.schemas import (
-    UserIn,
-    UserOut,
-    UserPatch,
-)
+from app.accounts import actions, administering, people_queries, queries, remits
+from app.accounts.auth import Repeatable
+from app.accounts.permissions import Permission
+from app.accounts.schemas import UserIn, UserOut, UserPatch
+from app.accounts.user_filter import CanManageUsers, CanReadUsers, FilterQuery
 from app.core.http import DbSession, IfMatch, Now, problems, require_version, router, set_etag
 from app.core.paging import Page, PagingQuery
-
-CanReadUsers = Annotated[Principal, Requires(Permission.USER_READ)]
-CanManageUsers = Annotated[Principal, Requires(Permission.USER_MANAGE)]
 
 routes = router("/users", "Tài khoản · Accounts")
 
 
 @routes.get("", response_model=Page[UserOut])
 async def list_users(
-    _: CanReadUsers,
+    caller: CanReadUsers,
     session: DbSession,
+    now: Now,
     paging: PagingQuery,
-    search: Annotated[str | None, Query(max_length=64)] = None,
+    asked: FilterQuery,
 ) -> Page[UserOut]:
-    """List accounts in order of user name."""
-    items, total = await queries.users_page(session, paging, search)
+    """List the accounts you look after: those of the units below yours, as the tree stands today."""
+    remit = await remits.remit_of(session, caller, now)
+    items, total = await people_queries.users_page(session, remit, asked, paging)
     return Page[UserOut].of(items, total, paging)
 
 
@@ -45,21 +40,30 @@ async def create_user(
     body: UserIn, caller: CanManageUsers, session: DbSession, now: Now, response: Response
 ) -> UserOut:
     """Create an account with an initial password that its owner must change."""
-    user = await actions.create_user(session, body, by=caller, now=now)
+    user = await administering.create(session, body, by=caller, now=now)
     set_etag(response, user)
     return queries.user_out(user, (await queries.grants_of(session, [user.id]))[user.id])
 
 
-@routes.get("/{user_id}", response_model=UserOut, responses=problems(queries.UserNotFound))
-async def read_user(user_id: UUID, _: CanReadUsers, session: DbSession, response: Response) -> UserOut:
-    """Show an account."""
-    user = await queries.user_by_id(session, user_id)
+@routes.get("/{user_id}", response_model=UserOut, responses=problems(remits.UserNotFound))
+async def read_user(
+    user_id: UUID, caller: CanReadUsers, session: DbSession, now: Now, response: Response
+) -> UserOut:
+    """Show an account you look after."""
+    user = await remits.account_for(session, await remits.remit_of(session, caller, now), user_id)
     set_etag(response, user)
     return queries.user_out(user, (await queries.grants_of(session, [user.id]))[user.id])
 
 
 @routes.patch(
-    "/{user_id}", response_model=UserOut, responses=problems(queries.UserNotFound, actions.LastAdministrator)
+    "/{user_id}",
+    response_model=UserOut,
+    responses=problems(
+        remits.UserNotFound,
+        remits.AccountBeyondRemit,
+        administering.OwnAccount,
+        actions.LastAdministrator,
+    ),
 )
 async def change_user(
     user_id: UUID,
@@ -70,9 +74,10 @@ async def change_user(
     now: Now,
     response: Response,
 ) -> UserOut:
-    """Change an account: name, roles, a new initial password, or switch it off."""
-    user = await queries.user_by_id(session, user_id)
+    """Change an account: name, unit, roles, a new initial password, or switch it off."""
+    remit = await remits.remit_of(session, caller, now)
+    user = await remits.account_for(session, remit, user_id)
     require_version(user, if_match)
-    await actions.change_user(session, user, body, by=caller, now=now)
+    await administering.change(session, user, body, remit=remit, by=caller, now=now)
     set_etag(response, user)
     return queries.user_out(user, (await queries.grants_of(session, [user.id]))[user.id])

@@ -19,7 +19,7 @@ Password = Annotated[
 Username = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{2,63}$", examples=["xa-32128.reporter"])]
 
 
-def _held_by_people(role: Role) -> Role:
+def held_by_people(role: Role) -> Role:
     if role is Role.SERVICE:
         raise ValueError("the service role belongs to service accounts")
     return role
@@ -28,7 +28,7 @@ def _held_by_people(role: Role) -> Role:
 class GrantIn(Schema):
     """A role for a unit. Province roles are held for the province, all others for any unit."""
 
-    role: Annotated[Role, AfterValidator(_held_by_people)]
+    role: Annotated[Role, AfterValidator(held_by_people)]
     unit_id: UUID
 
 
@@ -62,6 +62,7 @@ class UserPatch(Schema, json_schema_extra={"examples": [{"is_active": False, "re
 
     full_name: str | None = Field(None, min_length=1, max_length=200)
     email: str | None = Field(None, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")
+    unit_id: UUID | None = Field(None, description="the new home unit; ends what was delegated to him")
     is_active: bool | None = None
     password: Password | None = Field(None, description="a new initial password; ends all log-ins")
     grants: list[GrantIn] | None = Field(None, max_length=20, description="replaces the roles")

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from fastapi import Depends, Request, Response
 
-from app.accounts import queries, sso
+from app.accounts import remits, sso
 from app.accounts.auth import AnyPerson, Requires
 from app.accounts.log_in_schemas import TokenOut
 from app.accounts.models import LoginSession, User
@@ -113,26 +113,28 @@ async def unlink_own(caller: AnyPerson, provider: Sso, session: DbSession, now: 
 @user_routes.get(
     "",
     response_model=IdentityOut,
-    responses=problems(SsoNotConfigured, queries.UserNotFound, sso.IdentityNotFound),
+    responses=problems(
+        SsoNotConfigured, remits.UserNotFound, remits.AccountBeyondRemit, sso.IdentityNotFound
+    ),
 )
 async def read_identity(
-    user_id: UUID, _: CanManageIdentities, provider: Sso, session: DbSession
+    user_id: UUID, caller: CanManageIdentities, provider: Sso, session: DbSession, now: Now
 ) -> IdentityOut:
     """Show who an account is for the province's provider."""
-    user = await queries.user_by_id(session, user_id)
+    user = await remits.account_managed(session, caller, user_id, now)
     return IdentityOut.model_validate(await sso.identity_of(session, user.id, provider.issuer))
 
 
 @user_routes.put(
     "",
     response_model=IdentityOut,
-    responses=problems(SsoNotConfigured, queries.UserNotFound, sso.IdentityTaken),
+    responses=problems(SsoNotConfigured, remits.UserNotFound, remits.AccountBeyondRemit, sso.IdentityTaken),
 )
 async def link(
     user_id: UUID, body: IdentityIn, caller: CanManageIdentities, provider: Sso, session: DbSession, now: Now
 ) -> IdentityOut:
     """Say who an account is for the province's provider; log-ins by the identity before end."""
-    user = await queries.user_by_id(session, user_id)
+    user = await remits.account_managed(session, caller, user_id, now)
     linked = await sso.link(
         session, user, provider.issuer, body.subject, by=caller, now=now, reason=body.reason
     )
@@ -140,11 +142,15 @@ async def link(
 
 
 @user_routes.delete(
-    "", status_code=204, responses=problems(SsoNotConfigured, queries.UserNotFound, sso.IdentityNotFound)
+    "",
+    status_code=204,
+    responses=problems(
+        SsoNotConfigured, remits.UserNotFound, remits.AccountBeyondRemit, sso.IdentityNotFound
+    ),
 )
 async def unlink(
     user_id: UUID, caller: CanManageIdentities, provider: Sso, session: DbSession, now: Now
 ) -> None:
     """Take an account's identity away; its log-ins by it end."""
-    user = await queries.user_by_id(session, user_id)
+    user = await remits.account_managed(session, caller, user_id, now)
     await sso.unlink(session, user, provider.issuer, by=caller, now=now)

@@ -1,10 +1,14 @@
-"""Flat files that open in a spreadsheet with their Vietnamese intact and run nothing."""
+"""Files that open in a spreadsheet with their Vietnamese intact and run nothing."""
 
 import csv
 import io
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 
+from xlsxwriter import Workbook  # type: ignore[import-untyped]
+
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 BOM = "\ufeff"
 _ROWS_PER_BLOCK = 500
 # A text that begins with one of these is run as a formula by spreadsheets.
@@ -53,3 +57,38 @@ def _emptied(held: io.StringIO) -> bytes:
     held.seek(0)
     held.truncate()
     return block
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A sheet to write: headings, rows of text, and the ranges that offer values, by column from 0."""
+
+    name: str
+    headings: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    choices: dict[int, str]
+
+
+def xlsx(sheets: Sequence[Written]) -> bytes:
+    """Return an xlsx file whose cells are all text: nothing in it is a formula, a link or a number.
+
+    A chosen value is offered, not enforced. Takes its time: to be run in a thread.
+    """
+    held = io.BytesIO()
+    with Workbook(held, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}) as book:
+        bold = book.add_format({"bold": True, "bg_color": "#DDEBF7", "border": 1})
+        # Stays text when somebody edits the cell, too.
+        plain = book.add_format({"num_format": "@", "quote_prefix": True})
+        for sheet in sheets:
+            page = book.add_worksheet(sheet.name)
+            page.freeze_panes(1, 0)
+            page.set_column(0, len(sheet.headings) - 1, 28, book.add_format({"num_format": "@"}))
+            for column, heading in enumerate(sheet.headings):
+                page.write_string(0, column, heading, bold)
+            for number, row in enumerate(sheet.rows, start=1):
+                for column, value in enumerate(row):
+                    page.write_string(number, column, value, plain)
+            for column, source in sheet.choices.items():
+                offered = {"validate": "list", "source": source, "error_type": "warning"}
+                page.data_validation(1, column, 1_000, column, offered)
+    return held.getvalue()

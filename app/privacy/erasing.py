@@ -7,11 +7,11 @@ from sqlalchemy import Text, cast, delete, exists, func, null, or_, select, upda
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounts.actions import require_an_administrator, set_grants
+from app.accounts.actions import present_grants, require_administrators, set_grants
 from app.accounts.logging_in import end_log_ins
 from app.accounts.models import Delegation, User
 from app.accounts.passwords import hash_password, new_secret
-from app.accounts.permissions import Principal
+from app.accounts.permissions import Principal, Role
 from app.accounts.queries import is_running
 from app.core.audit import record
 from app.core.problems import Problem
@@ -76,6 +76,7 @@ async def erase(session: AsyncSession, user: User, body: ErasureIn, *, by: Princ
     Raises: AlreadyErased, NotOneself, PersonHasDuties, LastAdministrator (409).
     """
     await require_erasable(session, user, by=by, now=now)
+    held = await present_grants(session, user)
     await set_grants(session, user, [], now)
     await end_log_ins(session, user.id, now, "personal data erased")
     for field in register().personal:
@@ -83,7 +84,7 @@ async def erase(session: AsyncSession, user: User, body: ErasureIn, *, by: Princ
             await take_out(session, field, field.is_of(user.id))
     await _rename_in_notices(session, user)
     await _replace(user, now)
-    await require_an_administrator(session)
+    await require_administrators(session, {g.unit_id for g in held if g.role is Role.PROVINCE_ADMIN})
     await record(
         session, by, "personal.erase", user, now, after={"document": body.document}, reason=body.reason
     )

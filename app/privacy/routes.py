@@ -5,9 +5,10 @@ from uuid import UUID
 
 from fastapi import Query, Response
 
-from app.accounts import queries as accounts
+from app.accounts import remits
 from app.accounts.actions import LastAdministrator
 from app.accounts.auth import AnyPerson, Caller, Repeatable, Requires
+from app.accounts.models import User
 from app.accounts.permissions import Permission, Principal
 from app.core.http import DbSession, IfMatch, Language, Now, problems, require_version, router
 from app.privacy import contacts, erasing, queries
@@ -44,19 +45,19 @@ async def read_my_personal_data(
     """Show everything about the caller, to be kept as a file."""
     response.headers["Cache-Control"] = "no-store"
     response.headers["Content-Disposition"] = 'attachment; filename="personal-data.json"'
-    user = await accounts.user_by_id(session, caller.id)
+    user = await session.get_one(User, caller.id)
     return await queries.personal_data(session, user, now, lang)
 
 
 @user_routes.get(
-    "/{user_id}/personal-data", response_model=PersonalDataOut, responses=problems(accounts.UserNotFound)
+    "/{user_id}/personal-data", response_model=PersonalDataOut, responses=problems(remits.UserNotFound)
 )
 async def read_personal_data(
     user_id: UUID, caller: CanManage, session: DbSession, now: Now, lang: Language, response: Response
 ) -> PersonalDataOut:
     """Show everything about a person with an account, for whoever answers his request; the reading is recorded."""
     response.headers["Cache-Control"] = "no-store"
-    user = await accounts.user_by_id(session, user_id)
+    user = await remits.account_for(session, await remits.remit_of(session, caller, now), user_id)
     await queries.record_export(session, caller, user, now)
     return await queries.personal_data(session, user, now, lang)
 
@@ -65,7 +66,8 @@ async def read_personal_data(
     "/{user_id}/erase",
     response_model=ErasureOut,
     responses=problems(
-        accounts.UserNotFound,
+        remits.UserNotFound,
+        remits.AccountBeyondRemit,
         erasing.AlreadyErased,
         erasing.NotOneself,
         erasing.PersonHasDuties,
@@ -84,7 +86,7 @@ async def erase_person(
     dry_run: DryRun = False,
 ) -> ErasureOut:
     """Erase what is known of a person with an account; who did what stays, under a pseudonym."""
-    user = await accounts.user_by_id(session, user_id)
+    user = await remits.account_managed(session, caller, user_id, now)
     require_version(user, if_match)
     found = await queries.held(session, user.id, lang)
     await erasing.require_erasable(session, user, by=caller, now=now)

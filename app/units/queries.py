@@ -124,6 +124,32 @@ def below(units: Collection[UUID], on: date) -> Select[UUID]:
     return select(found.c.unit_id)
 
 
+async def subtrees_on(
+    session: AsyncSession, roots: Collection[UUID], on: date
+) -> dict[UUID, frozenset[UUID]]:
+    """Return the units that stand on a day out of these, each with itself and all below it.
+
+    A unit that has ended hangs where it hung last, and one to come where it will hang first: whoever is above that
+    place looks after its people.
+    """
+    nearest = func.abs(UnitVersion.valid_from - on)
+    placed = (
+        select(UnitVersion.unit_id, UnitVersion.parent_id)
+        .ext(distinct_on(UnitVersion.unit_id))
+        .order_by(UnitVersion.unit_id, UnitVersion.valid_from > on, nearest)
+        .cte("placed")
+    )
+    standing = select(UnitVersion.unit_id.label("root"), UnitVersion.unit_id)
+    below = standing.where(UnitVersion.unit_id.in_(roots), valid_on(on)).cte("below", recursive=True)
+    below = below.union(
+        select(below.c.root, placed.c.unit_id).join(placed, placed.c.parent_id == below.c.unit_id)
+    )
+    found: dict[UUID, set[UUID]] = {}
+    for root, unit_id in (await session.execute(select(below.c.root, below.c.unit_id))).all():
+        found.setdefault(root, set()).add(unit_id)
+    return {root: frozenset(units) for root, units in found.items()}
+
+
 async def unit_ids_by_key(session: AsyncSession) -> dict[str, UUID]:
     """Return every unit's id by its key."""
     return {key: unit_id for key, unit_id in (await session.execute(select(Unit.key, Unit.id))).all()}

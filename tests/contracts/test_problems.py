@@ -6,6 +6,7 @@ from app.core.problems import all_problems
 
 # A code once published is never renamed or removed; add new ones here.
 CODES = {
+    "account_beyond_remit": 403,
     "action_not_allowed": 409,
     "adjustment_not_found": 404,
     "already_erased": 409,
@@ -74,6 +75,7 @@ CODES = {
     "note_missing": 409,
     "nothing_changed": 409,
     "notice_not_found": 404,
+    "own_account": 403,
     "password_change_required": 403,
     "password_log_in_required": 403,
     "period_already_open": 409,
@@ -92,6 +94,7 @@ CODES = {
     "scope_not_found": 404,
     "scope_not_reviewed": 409,
     "service_account_not_found": 404,
+    "sheet_unreadable": 422,
     "sso_no_account": 403,
     "sso_not_configured": 404,
     "sso_refused": 400,
