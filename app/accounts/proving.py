@@ -1,7 +1,9 @@
 """Whether somebody is who he says: his password, and how many wrong guesses are borne."""
 
 from datetime import datetime, timedelta
+from uuid import UUID
 
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import User
@@ -51,6 +53,9 @@ async def proves(session: AsyncSession, user: User | None, password: str, now: d
     checked = user.password_hash if user is not None and may_log_in(user, now) else None
     good = await is_password(password, checked)
     if user is None:
+        # The same work as for a wrong password: a row is looked for, and the commit has something to write.
+        await session.execute(select(User.id).where(User.id == UUID(int=0)).with_for_update())
+        await session.execute(text("SELECT pg_logical_emit_message(true, 'log-in', '')"))
         return False
     await session.refresh(user, with_for_update=True)
     # Locked or changed meanwhile: a guess that came at the same time as others gets no answer of its own.
