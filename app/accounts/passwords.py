@@ -1,4 +1,4 @@
-"""Passwords: what makes a good one, and Argon2id in two threads that step back behind everything else."""
+"""Passwords: what makes a good one, and Argon2id in one thread that steps back behind everything else."""
 
 import asyncio
 import functools
@@ -42,9 +42,9 @@ def _step_back() -> None:
 
 
 class _Turns:
-    """The threads that hash, and how many wait for them."""
+    """The thread that hashes, and how many wait for it: a second one made the others' requests slower, not log-ins faster."""
 
-    threads = ThreadPoolExecutor(2, "passwords", initializer=_step_back)
+    thread = ThreadPoolExecutor(1, "passwords", initializer=_step_back)
     waiting = 0
 
 
@@ -57,7 +57,7 @@ async def _in_turn(work: Callable[[], T]) -> T:
         raise Unavailable()
     _Turns.waiting += 1
     try:
-        return await asyncio.get_running_loop().run_in_executor(_Turns.threads, work)
+        return await asyncio.get_running_loop().run_in_executor(_Turns.thread, work)
     finally:
         _Turns.waiting -= 1
 
