@@ -42,7 +42,7 @@ def _step_back() -> None:
 
 
 class _Turns:
-    """The thread that hashes, and how many wait for it: a second one made the others' requests slower, not log-ins faster."""
+    """The thread that hashes, and how many wait for it: a second one made others slower and log-ins no faster."""
 
     thread = ThreadPoolExecutor(1, "passwords", initializer=_step_back)
     waiting = 0
