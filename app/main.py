@@ -9,10 +9,21 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from app.accounts import audit_routes as audit
-from app.accounts import bulk_routes, log_in_routes, role_routes, service_routes, sso_routes
+from app.accounts import (
+    breached,
+    bulk_routes,
+    log_in_routes,
+    role_routes,
+    second_factor_routes,
+    service_routes,
+    sso_routes,
+)
 from app.accounts import delegation_routes as delegations
 from app.accounts import routes as accounts
+from app.accounts.logging_in import Gate
 from app.accounts.provider import provider_of
+from app.accounts.sealing import Seal
+from app.accounts.second_factor import strong_roles
 from app.accounts.tokens import Tokens
 from app.catalogue import routes as catalogue
 from app.catalogue import version_routes
@@ -59,6 +70,9 @@ ROUTES = (
     sso_routes.me_routes,
     sso_routes.user_routes,
     bulk_routes.routes,
+    second_factor_routes.routes,
+    second_factor_routes.log_in_routes,
+    second_factor_routes.user_routes,
     accounts.routes,
     service_routes.routes,
     role_routes.routes,
@@ -116,6 +130,7 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
     database = database or Database(settings.sqlalchemy_url, pool_size=settings.db_pool_size)
     files = file_store(settings)
     allowed_types(settings.evidence_types)  # an unknown one stops the start
+    breached.use(settings.breached_passwords)
     rankings = RankingCache()
 
     @asynccontextmanager
@@ -152,6 +167,13 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
     )
     app.state.outgoing = Outgoing(settings.outgoing_hosts.split(","))
     app.state.sso = provider_of(settings, app.state.outgoing)
+    app.state.strong_roles = strong_roles(settings)
+    app.state.gate = Gate(
+        app.state.tokens,
+        Seal(settings.secret_key.get_secret_value(), settings.previous_secret_keys.get_secret_value()),
+        settings.refresh_token_days,
+        app.state.strong_roles,
+    )
     handlers.install(app)
     for routes in ROUTES:
         app.include_router(routes)

@@ -7,11 +7,11 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounts.logging_in import end_log_ins
 from app.accounts.models import RoleGrant, User
-from app.accounts.passwords import hash_password
+from app.accounts.password_setting import first_hash, set_password
 from app.accounts.permissions import PROVINCE_ROLES, Grant, Role
 from app.accounts.schemas import GrantIn, UserIn, UserPatch
+from app.accounts.sessions import end_log_ins
 from app.core.audit import Actor, record
 from app.core.problems import Fault, InvalidRequest, Problem
 from app.units.models import Unit, UnitKind
@@ -42,7 +42,7 @@ async def create_user(
 
     `password_hash` is the password's, where it was made and hashed beforehand.
 
-    Raises: UsernameTaken (409), InvalidRequest (422) for an unknown unit.
+    Raises: UsernameTaken (409), InvalidRequest (422) for an unknown unit or a password that is no good one.
     """
     if await session.scalar(select(User.id).where(User.username == body.username)):
         raise UsernameTaken()
@@ -52,8 +52,9 @@ async def create_user(
         full_name=body.full_name,
         email=body.email,
         unit_id=body.unit_id,
-        password_hash=password_hash or await hash_password(body.password),
+        password_hash=password_hash or await first_hash(body.password, body.username),
         must_change_password=initial,
+        password_set_at=now,
         is_active=True,
         created_at=now,
         failed_logins=0,
@@ -142,7 +143,7 @@ async def change_user(
 ) -> None:
     """Change an account; disabling it or giving a new password ends its log-ins at once.
 
-    Raises: InvalidRequest (422) for an unknown unit, LastAdministrator (409).
+    Raises: InvalidRequest (422) for an unknown unit or a password that is no good one, LastAdministrator (409).
     """
     held = [Grant(row.role, row.unit_id) for row in await present_grants(session, user)]
     before = {
@@ -157,8 +158,7 @@ async def change_user(
         if (value := getattr(body, name)) is not None:
             setattr(user, name, value)
     if body.password is not None:
-        user.password_hash, user.must_change_password = await hash_password(body.password), True
-        user.failed_logins, user.locked_until = 0, None
+        await set_password(session, user, body.password, now, pointer="/password", initial=True)
     if body.is_active is False or body.password is not None:
         await end_log_ins(session, user.id, now, "account changed by an administrator")
     if body.grants is not None:

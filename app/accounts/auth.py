@@ -32,6 +32,11 @@ class PasswordChangeRequired(Problem):
     title_vi, title_en = "Phải đổi mật khẩu ban đầu trước", "Change the initial password first"
 
 
+class SecondFactorMissing(Problem):
+    status, code = 403, "second_factor_missing"
+    title_vi, title_en = "Vai trò này phải xác thực hai lớp", "This role asks for a second factor"
+
+
 _scheme = OAuth2(
     flows=OAuthFlows(
         password=OAuthFlowPassword(
@@ -54,7 +59,7 @@ async def get_principal(
 ) -> Principal:
     """Return the caller if a role of his has the permissions the route asks for.
 
-    Raises: NotAuthenticated (401), NotPermitted (403), PasswordChangeRequired (403).
+    Raises: NotAuthenticated (401), NotPermitted (403), PasswordChangeRequired (403), SecondFactorMissing (403).
     """
     kind, _, token = (authorization or "").partition(" ")
     if kind.lower() != "bearer" or not token:
@@ -68,16 +73,23 @@ async def get_principal(
     )
     if principal is None:
         raise NotAuthenticated()
-    if scopes.scopes:
-        _require_own_password(principal)
+    if scopes.scopes and (why := unready(request, principal)):
+        raise why
     if any(Permission(scope) not in principal.permissions for scope in scopes.scopes):
         raise NotPermitted()
     return principal
 
 
-def _require_own_password(principal: Principal) -> None:
+def unready(request: Request, principal: Principal) -> Problem | None:
+    """Return what the caller has to do before he acts in his roles, or None."""
     if principal.must_change_password:
-        raise PasswordChangeRequired("Dùng POST /api/v1/me/password.", "Use POST /api/v1/me/password.")
+        return PasswordChangeRequired("Dùng POST /api/v1/me/password.", "Use POST /api/v1/me/password.")
+    if principal.lacks_second_factor(request.app.state.strong_roles):
+        return SecondFactorMissing(
+            "Dùng POST /api/v1/me/second-factor; nếu đã có, đăng nhập lại với mã.",
+            "Use POST /api/v1/me/second-factor; if there is one, log in again with a code.",
+        )
+    return None
 
 
 def Requires(*permissions: Permission) -> Any:  # noqa: N802  reads as a declaration in the route
@@ -101,12 +113,13 @@ async def get_person(caller: Annotated[Principal, Security(get_principal)]) -> P
 Person = Annotated[Principal, Depends(get_person)]
 
 
-async def get_any_person(caller: Person) -> Principal:
+async def get_any_person(request: Request, caller: Person) -> Principal:
     """Return the caller if it is a person, whatever his roles are, with a password of his own.
 
-    Raises: NotPermitted (403), PasswordChangeRequired (403).
+    Raises: NotPermitted (403), PasswordChangeRequired (403), SecondFactorMissing (403).
     """
-    _require_own_password(caller)
+    if why := unready(request, caller):
+        raise why
     return caller
 
 

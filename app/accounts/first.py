@@ -4,22 +4,25 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
+from pydantic import SecretStr
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounts import actions, services
-from app.accounts.models import ServiceAccount, User
-from app.accounts.passwords import MAX_LENGTH, MIN_LENGTH, hash_password
+from app.accounts import actions, breached, services
+from app.accounts.models import LoginSession, ServiceAccount, User
+from app.accounts.passwords import hash_password, password_faults
 from app.accounts.permissions import Grant, Permission, Role
+from app.accounts.proving import is_initial_expired
 from app.accounts.schemas import GrantIn, UserIn
 from app.accounts.service_schemas import ServiceAccountIn
-from app.core.audit import SYSTEM
+from app.core.audit import SYSTEM, record
 from app.core.config import SettingMissing, Settings
 from app.units.models import Unit, UnitKind
 from app.units.queries import unit_ids_by_key
 
 log = structlog.get_logger("accounts")
 DEMO_PASSWORD = "demo-password-2023"  # noqa: S105  never used outside the embedded default
+FIRST = "admin"
 DEMO_SERVICE, DEMO_SERVICE_SECRET = "lgsp-so-tttt", "demo-service-secret-2023"
 
 # (user name, role, home unit, unit of the role); a reviewer of the province works at Sở TT&TT (ruling 18), a second one
@@ -49,6 +52,7 @@ async def first_accounts(session: AsyncSession, settings: Settings, now: datetim
 
     Raises: SettingMissing if a real server has no account and no INITIAL_ADMIN_PASSWORD.
     """
+    breached.use(settings.breached_passwords)
     is_empty = await session.scalar(select(User.id).limit(1)) is None
     if settings.is_demo:
         if is_empty:
@@ -56,26 +60,45 @@ async def first_accounts(session: AsyncSession, settings: Settings, now: datetim
         return await _shown(session)
     if is_empty:
         await _create_administrator(session, settings, now)
+    else:
+        await _renew_initial_password(session, settings, now)
     return []
 
 
 async def _create_administrator(session: AsyncSession, settings: Settings, now: datetime) -> None:
     if settings.initial_admin_password is None:
         raise SettingMissing("INITIAL_ADMIN_PASSWORD is missing: the database has no account yet")
-    password = settings.initial_admin_password.get_secret_value()
-    if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
-        raise SettingMissing(f"INITIAL_ADMIN_PASSWORD must have {MIN_LENGTH} to {MAX_LENGTH} characters")
+    password = await _good(settings.initial_admin_password)
     province = (await session.scalars(select(Unit.id).where(Unit.kind == UnitKind.PROVINCE))).first()
     assert province is not None, "units are loaded before accounts"
     body = UserIn(
-        username="admin",
+        username=FIRST,
         full_name="Quản trị tỉnh",
         unit_id=province,
         password=password,
         grants=[GrantIn(role=Role.PROVINCE_ADMIN, unit_id=province)],
     )
     await actions.create_user(session, body, by=SYSTEM, now=now)
-    log.info("first_administrator_created", username="admin")
+    log.info("first_administrator_created", username=FIRST)
+
+
+async def _good(initial: SecretStr) -> str:
+    password = initial.get_secret_value()
+    if faults := await password_faults(password, FIRST, ""):
+        raise SettingMissing(f"INITIAL_ADMIN_PASSWORD {'; '.join(fault.en for fault in faults)}")
+    return password
+
+
+async def _renew_initial_password(session: AsyncSession, settings: Settings, now: datetime) -> None:
+    """Give the first administrator his initial password again if it grew too old before anybody ever logged in."""
+    first = await session.scalar(select(User).where(User.username == FIRST))
+    if first is None or settings.initial_admin_password is None or not is_initial_expired(first, now):
+        return
+    if await session.scalar(select(LoginSession.id).limit(1)) is None:
+        first.password_hash = await hash_password(await _good(settings.initial_admin_password))
+        first.password_set_at = now
+        first.touch()
+        await record(session, SYSTEM, "user.change", first, now, after={"password": "replaced"})
 
 
 async def _create_demo(session: AsyncSession, now: datetime) -> None:
@@ -106,6 +129,7 @@ async def _create_demo(session: AsyncSession, now: datetime) -> None:
             unit_id=ids[home],
             password_hash=password_hash,
             must_change_password=False,
+            password_set_at=now,
             is_active=True,
             created_at=now,
             failed_logins=0,

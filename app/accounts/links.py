@@ -12,7 +12,7 @@ from fastapi import Depends, Query, Request, Response
 from pydantic import Field
 
 from app.accounts import queries
-from app.accounts.auth import NotAuthenticated
+from app.accounts.auth import NotAuthenticated, unready
 from app.accounts.permissions import Principal
 from app.accounts.tokens import Claims, LinkClaims, TokenRefused
 from app.core.http import DbSession, Now, Schema
@@ -64,7 +64,7 @@ async def get_link(
         raise LinkNotValid() from error
     login = Claims(link.subject, link.session_id, is_service=False)
     maker = await queries.principal_for(session, login, now, request.state.request_id)
-    if link.address != request.scope["path"] or maker is None or maker.must_change_password:
+    if link.address != request.scope["path"] or maker is None or unready(request, maker):
         raise LinkNotValid()
     return LinkHolder(maker, link.is_inline)
 

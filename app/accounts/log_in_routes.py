@@ -16,12 +16,18 @@ auth_routes = router("/auth", "Đăng nhập · Log-in")
 
 
 me_routes = router("/me", "Đăng nhập · Log-in")
+MAX_USER_AGENT = 200
 
 
 @auth_routes.post(
     "/token",
     response_model=TokenOut,
-    responses=problems(logging_in.BadCredentials, services.BadClient, services.ScopeNotHeld),
+    responses=problems(
+        logging_in.BadCredentials,
+        logging_in.SecondFactorRequired,
+        services.BadClient,
+        services.ScopeNotHeld,
+    ),
 )
 async def token(
     request: Request,
@@ -32,6 +38,7 @@ async def token(
     username: Annotated[str, Form(max_length=128)] = "",
     password: Annotated[str, Form(max_length=256)] = "",
     refresh_token: Annotated[str, Form(max_length=256)] = "",
+    otp: Annotated[str, Form(max_length=64, description="code of the app, or a recovery code")] = "",
     client_id: Annotated[str, Form(max_length=128)] = "",
     client_secret: Annotated[str, Form(max_length=256)] = "",
     scope: Annotated[str, Form(max_length=512)] = "",
@@ -40,19 +47,25 @@ async def token(
 
     A service account shows its id and secret in the form or by HTTP Basic.
     """
-    tokens, settings = request.app.state.tokens, request.app.state.settings
+    gate: logging_in.Gate = request.app.state.gate
     response.headers["Cache-Control"] = "no-store"
     if grant_type == "password":
-        days = settings.refresh_token_days
-        out = await logging_in.log_in(session, tokens, username, password, now, refresh_days=days)
+        attempt = logging_in.Attempt(username, password, otp)
+        out = await logging_in.log_in(session, gate, attempt, origin_of(request), now)
     elif grant_type == "refresh_token":
-        out = await logging_in.refresh(session, tokens, refresh_token, now)
+        out = await logging_in.refresh(session, gate, refresh_token, now)
     else:
         client = services.client_of(request.headers.get("authorization"), client_id, client_secret)
         address = client_address(request)
-        out = await services.log_in_service(session, tokens, client, now, scope=scope, address=address)
+        out = await services.log_in_service(session, gate.tokens, client, now, scope=scope, address=address)
     # Rendered, not raised: the count of failed log-ins and a stolen log-in's end must be committed.
     return out or request.app.state.render(request, logging_in.BadCredentials())
+
+
+def origin_of(request: Request) -> logging_in.Origin:
+    """Return where a log-in comes from, in characters that can be kept and shown."""
+    agent = "".join(filter(str.isprintable, request.headers.get("user-agent", "")))
+    return logging_in.Origin(client_address(request), agent[:MAX_USER_AGENT] or None)
 
 
 @auth_routes.post("/logout", status_code=204, responses=problems(NotAuthenticated))

@@ -1,16 +1,22 @@
 """Log-in, log-out and a person's own password."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import UUID
 
 import structlog
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounts.log_in_schemas import TokenOut
+from app.accounts.log_in_schemas import SecondFactorState, TokenOut
 from app.accounts.models import LogInMethod, LoginSession, RefreshToken, User
-from app.accounts.passwords import fingerprint, hash_password, is_password, new_secret
-from app.accounts.permissions import Principal
+from app.accounts.password_setting import set_password
+from app.accounts.passwords import fingerprint, new_secret
+from app.accounts.permissions import Principal, Role
+from app.accounts.proving import count_failure, forget_failures, proves
+from app.accounts.queries import principal_for
+from app.accounts.sealing import Seal
+from app.accounts.second_factor import is_code
+from app.accounts.sessions import end_log_ins
 from app.accounts.tokens import Claims, Tokens
 from app.core.audit import record
 from app.core.problems import Fault, InvalidRequest, Problem
@@ -18,72 +24,123 @@ from app.core.problems import Fault, InvalidRequest, Problem
 log = structlog.get_logger("accounts")
 
 
-MAX_FAILURES, LOCK_MINUTES = 10, 15
-
-
 class BadCredentials(Problem):
-    """The same answer for a wrong name, a wrong password, a locked or disabled account."""
+    """The same answer for a wrong name, password or code, a locked or disabled account, an old initial password."""
 
     status, code = 400, "invalid_grant"
     title_vi, title_en = "Tên đăng nhập hoặc mật khẩu không đúng", "Wrong user name or password"
 
 
+class SecondFactorRequired(Problem):
+    """Said only to who knows the password."""
+
+    status, code = 400, "second_factor_required"
+    title_vi, title_en = "Cần mã xác thực lớp thứ hai", "A code of the second factor is needed"
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What log-ins are made with: the keys, how long they last (days), and who must show a second factor."""
+
+    tokens: Tokens
+    seal: Seal
+    refresh_days: int
+    strong_roles: frozenset[Role]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a log-in comes from."""
+
+    address: str | None
+    user_agent: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What somebody shows to be let in; `code` of his app or for recovery, may be empty."""
+
+    username: str
+    password: str
+    code: str
+
+
 async def log_in(
-    session: AsyncSession, tokens: Tokens, username: str, password: str, now: datetime, *, refresh_days: int
+    session: AsyncSession, gate: Gate, attempt: Attempt, origin: Origin, now: datetime
 ) -> TokenOut | None:
     """Open a log-in and return its first tokens, or None if the credentials are wrong.
 
     None is returned (not raised) so that the count of failures is committed.
+
+    Raises: SecondFactorRequired (400), Unavailable (503) if too many log in at once.
     """
-    user = await session.scalar(select(User).where(User.username == username.lower()))
-    # Hashing takes its time: no row stays locked and no connection taken meanwhile.
+    user = await session.scalar(select(User).where(User.username == attempt.username.lower()))
+    # Hashing takes its time: no connection is taken meanwhile.
     await session.commit()
-    good = await is_password(password, user.password_hash if user and may_log_in(user, now) else None)
-    if user is None:
-        log.info("login_failed", known=False)
+    if not await proves(session, user, attempt.password, now) or user is None:
+        log.info("login_failed", known=user is not None)
         return None
-    await session.refresh(user, with_for_update=True)
-    if not good or not may_log_in(user, now):
-        if may_log_in(user, now):
-            _count_failure(user, now)
-        log.info("login_failed", known=True, is_active=user.is_active)
+    is_strong = user.totp_confirmed_at is not None
+    if is_strong and not attempt.code:
+        raise SecondFactorRequired("Gửi lại kèm trường otp.", "Send it again with the field otp.")
+    if is_strong and not await is_code(session, gate.seal, user, attempt.code, now):
+        count_failure(user, now)
+        log.info("login_failed", known=True, second_factor=True)
         return None
-    user.failed_logins, user.locked_until = 0, None
-    login = LoginSession(user_id=user.id, created_at=now, expires_at=now + timedelta(days=refresh_days))
+    forget_failures(user)
+    return await open_log_in(session, gate, user, origin, now, is_strong=is_strong)
+
+
+async def open_log_in(
+    session: AsyncSession,
+    gate: Gate,
+    user: User,
+    origin: Origin,
+    now: datetime,
+    *,
+    is_strong: bool,
+    method: LogInMethod = LogInMethod.PASSWORD,
+) -> TokenOut:
+    """Return the first tokens of a new log-in of somebody who has proved who he is, whatever by."""
+    login = LoginSession(
+        user_id=user.id,
+        created_at=now,
+        expires_at=now + timedelta(days=gate.refresh_days),
+        method=method,
+        is_strong=is_strong,
+        address=origin.address,
+        user_agent=origin.user_agent,
+    )
     session.add(login)
     await session.flush()
-    return tokens_out(session, tokens, user, login, now)
+    return await _tokens_out(session, gate, user, login, now)
 
 
-def may_log_in(user: User, now: datetime) -> bool:
-    """Answer whether an account gets in at all: it is active and not locked."""
-    return user.is_active and not (user.locked_until and user.locked_until > now)
-
-
-def _count_failure(user: User, now: datetime) -> None:
-    user.failed_logins += 1
-    if user.failed_logins >= MAX_FAILURES:
-        user.failed_logins, user.locked_until = 0, now + timedelta(minutes=LOCK_MINUTES)
-
-
-def tokens_out(
-    session: AsyncSession, tokens: Tokens, user: User, login: LoginSession, now: datetime
+async def _tokens_out(
+    session: AsyncSession, gate: Gate, user: User, login: LoginSession, now: datetime
 ) -> TokenOut:
-    """Return new tokens of a log-in that is open."""
-    refresh = new_secret()
+    refresh, claims = new_secret(), Claims(user.id, login.id, is_service=False)
     session.add(RefreshToken(session_id=login.id, token_hash=fingerprint(refresh), issued_at=now))
     return TokenOut(
-        access_token=tokens.issue(Claims(user.id, login.id, is_service=False), now),
-        expires_in=tokens.lifetime_seconds,
+        access_token=gate.tokens.issue(claims, now),
+        expires_in=gate.tokens.lifetime_seconds,
         refresh_token=refresh,
         # Who came by single sign-on has not used the initial password.
         must_change_password=user.must_change_password and login.method is LogInMethod.PASSWORD,
+        second_factor=await _state(session, gate, user, claims, now),
     )
 
 
-async def refresh(
-    session: AsyncSession, tokens: Tokens, refresh_token: str, now: datetime
-) -> TokenOut | None:
+async def _state(
+    session: AsyncSession, gate: Gate, user: User, claims: Claims, now: datetime
+) -> SecondFactorState:
+    principal = await principal_for(session, claims, now, "-")
+    if principal is not None and principal.lacks_second_factor(gate.strong_roles):
+        return SecondFactorState.MISSING
+    return SecondFactorState.OFF if user.totp_confirmed_at is None else SecondFactorState.ON
+
+
+async def refresh(session: AsyncSession, gate: Gate, refresh_token: str, now: datetime) -> TokenOut | None:
     """Exchange a refresh token for new tokens, or return None if it is not good.
 
     A second use of the same token means it was stolen: the whole log-in ends.
@@ -105,8 +162,8 @@ async def refresh(
         login.ended_at, login.end_reason = now, "refresh token used twice"
         log.warning("refresh_token_reused", user_id=str(user.id))
         return None
-    token.used_at = now
-    return tokens_out(session, tokens, user, login, now)
+    token.used_at = login.last_used_at = now
+    return await _tokens_out(session, gate, user, login, now)
 
 
 async def log_out(session: AsyncSession, principal: Principal, now: datetime) -> None:
@@ -125,34 +182,16 @@ async def change_password(
 
     False is returned (not raised) so that the count of failures is committed: guessing here locks as at the log-in.
 
-    Raises: InvalidRequest (422) if the new password equals the old one.
+    Raises: InvalidRequest (422) if the new password equals the old one or is no good one.
     """
-    user = await session.get_one(User, principal.id, with_for_update=True)
-    if not may_log_in(user, now) or not await is_password(current, user.password_hash):
-        _count_failure(user, now)
+    user = await session.get_one(User, principal.id)
+    if not await proves(session, user, current, now):
         return False
     if current == new:
-        raise InvalidRequest(
-            faults=[
-                Fault("/new_password", "unchanged", "phải khác mật khẩu cũ", "must differ from the old one")
-            ]
-        )
-    user.password_hash, user.must_change_password = await hash_password(new), False
+        vi, en = "phải khác mật khẩu cũ", "must differ from the old one"
+        raise InvalidRequest(faults=[Fault("/new_password", "unchanged", vi, en)])
+    await set_password(session, user, new, now, pointer="/new_password", initial=False)
     user.touch()
     await end_log_ins(session, user.id, now, "password changed", keep=principal.session_id)
     await record(session, principal, "user.change_password", user, now)
     return True
-
-
-async def end_log_ins(
-    session: AsyncSession, user_id: UUID, now: datetime, why: str, keep: UUID | None = None
-) -> None:
-    await session.execute(
-        update(LoginSession)
-        .where(
-            LoginSession.user_id == user_id,
-            LoginSession.ended_at.is_(None),
-            LoginSession.id != (keep or user_id),
-        )
-        .values(ended_at=now, end_reason=why)
-    )

@@ -182,6 +182,12 @@ class Principal(Actor):
     scopes: frozenset[Permission] = frozenset()
     session_id: UUID | None = None
     must_change_password: bool = False
+    # Whether this log-in showed a second factor; a program has none to show.
+    is_strong: bool = True
+
+    def lacks_second_factor(self, roles: frozenset[Role]) -> bool:
+        """Answer whether the caller holds one of these roles, in whosever place, without a second factor."""
+        return not self.is_strong and any(grant.role in roles for grant in self.grants)
 
     @property
     def permissions(self) -> frozenset[Permission]:

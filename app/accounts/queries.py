@@ -62,7 +62,7 @@ def _delegated() -> str:
 
 # One round trip for every authenticated request: the account, its log-in and its roles as they are now.
 _PRINCIPAL = f"""
-SELECT u.username, u.unit_id, u.must_change_password AND l.method = 'password' AS must_change_password,
+SELECT u.username, u.unit_id, l.is_strong, u.must_change_password AND l.method = 'password' AS must_change_password,
        (SELECT array_agg(g.role || ':' || g.unit_id) FROM role_grant g WHERE g.user_id = u.id AND g.ended_at IS NULL)
          AS grants,
        ({_delegated()}) AS delegated
@@ -95,6 +95,7 @@ async def principal_for(
         grants=frozenset(own + [_by_delegation(text) for text in row["delegated"] or []]),
         session_id=claims.session_id,
         must_change_password=row["must_change_password"],
+        is_strong=row["is_strong"],
     )
 
 

@@ -11,13 +11,14 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.log_in_schemas import TokenOut
-from app.accounts.logging_in import may_log_in, tokens_out
+from app.accounts.logging_in import Gate, Origin, open_log_in
 from app.accounts.models import LogInMethod, LoginSession, SsoAttempt, User, UserIdentity
 from app.accounts.passwords import fingerprint, new_secret
 from app.accounts.permissions import Principal
 from app.accounts.provider import Provider, SsoRefused
+from app.accounts.proving import is_open
 from app.accounts.sso_schemas import BegunOut, FinishIn
-from app.accounts.tokens import IdClaims, Tokens
+from app.accounts.tokens import IdClaims
 from app.core.audit import Actor, record
 from app.core.problems import NotFound, Problem
 
@@ -95,12 +96,12 @@ async def begin_linking(
 async def log_in(
     session: AsyncSession,
     provider: Provider,
-    tokens: Tokens,
+    gate: Gate,
     body: FinishIn,
-    login: LoginSession,
+    origin: Origin,
     now: datetime,
 ) -> TokenOut:
-    """Open `login` for the account of whoever has come back from the provider and return its first tokens.
+    """Open a log-in for the account of whoever has come back from the provider and return its first tokens.
 
     Raises: SsoRefused (400), NoAccount (403), SsoUnavailable (503).
     """
@@ -113,14 +114,11 @@ async def log_in(
         .with_for_update(of=UserIdentity)
     )
     user = await session.scalar(query)
-    if user is None or not may_log_in(user, now):
+    if user is None or not is_open(user, now):
         log.info("sso_login_failed", known=user is not None)
         raise NoAccount()
-    login.user_id, login.method = user.id, LogInMethod.SSO
-    login.is_strong = claims.is_strong or provider.is_strong
-    session.add(login)
-    await session.flush()
-    return tokens_out(session, tokens, user, login, now)
+    is_strong = claims.is_strong or provider.is_strong
+    return await open_log_in(session, gate, user, origin, now, is_strong=is_strong, method=LogInMethod.SSO)
 
 
 async def link_own(

@@ -3,7 +3,6 @@
 None of these POSTs takes an Idempotency-Key: an attempt is good for one return, and its secrets are not kept.
 """
 
-from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 
@@ -11,12 +10,13 @@ from fastapi import Depends, Request, Response
 
 from app.accounts import remits, sso
 from app.accounts.auth import AnyPerson, Requires
+from app.accounts.log_in_routes import origin_of
 from app.accounts.log_in_schemas import TokenOut
-from app.accounts.models import LoginSession, User
+from app.accounts.models import User
 from app.accounts.permissions import Permission, Principal
 from app.accounts.provider import Provider, SsoRefused, SsoUnavailable
 from app.accounts.sso_schemas import BegunOut, FinishIn, IdentityIn, IdentityOut
-from app.core.http import DbSession, Now, client_address, problems, router
+from app.core.http import DbSession, Now, problems, router
 from app.core.problems import NotFound
 
 CanManageIdentities = Annotated[Principal, Requires(Permission.IDENTITY_MANAGE)]
@@ -63,13 +63,7 @@ async def finish(
 ) -> TokenOut:
     """Finish the log-in with what came back from the provider; good once."""
     response.headers["Cache-Control"] = "no-store"
-    login = LoginSession(
-        created_at=now,
-        expires_at=now + timedelta(days=request.app.state.settings.refresh_token_days),
-        address=client_address(request),
-        user_agent=request.headers.get("user-agent", "")[:200] or None,
-    )
-    return await sso.log_in(session, provider, request.app.state.tokens, body, login, now)
+    return await sso.log_in(session, provider, request.app.state.gate, body, origin_of(request), now)
 
 
 @me_routes.get("", response_model=IdentityOut, responses=problems(SsoNotConfigured, sso.IdentityNotFound))

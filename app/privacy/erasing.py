@@ -8,11 +8,11 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.actions import present_grants, require_administrators, set_grants
-from app.accounts.logging_in import end_log_ins
 from app.accounts.models import Delegation, User
 from app.accounts.passwords import hash_password, new_secret
 from app.accounts.permissions import Principal, Role
 from app.accounts.queries import is_running
+from app.accounts.sessions import end_log_ins
 from app.core.audit import record
 from app.core.problems import Problem
 from app.core.vietnamese import VIETNAM

@@ -76,6 +76,7 @@ def service(url: str, **settings: str) -> Iterator[tuple[int, int]]:
             "PORT": str(port),
             "VAR_DIR": folder,
             "LOG_LEVEL": "info",
+            "SECOND_FACTOR_ROLES": "none",
             **settings,
         }
         with (Path(folder) / "log").open("wb") as log:

@@ -28,7 +28,7 @@ from app.submissions.models import RankingScope
 from scripts.benchmarks.finalize import NOW, fill
 
 UNITS, RUNS = 10_600, 9
-PASSWORD = "bench-password-2023"
+PASSWORD = "a password of measuring"
 _FLOOR = (
     "SELECT unit_id, unit_name, unit_kind, reviewer_unit_id, scope_id, state, revision_number, entry_due_at,"
     " submitted_at, claimed_by, claimed_at FROM submission"
