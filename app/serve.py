@@ -33,7 +33,7 @@ screen = Console(stderr=True, highlight=False)
 
 async def prepare(settings: Settings, now: datetime) -> list[DemoAccount]:
     """Load index sets, policies, units and the first accounts into a migrated database."""
-    database = Database(settings.sqlalchemy_url)
+    database = Database(settings.sqlalchemy_url, is_patient=True)  # another instance may be loading
     try:
         async with database.session() as session, session.begin():
             # Two instances that start at once load one after the other.

@@ -3,12 +3,18 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from datetime import datetime, timedelta
 
 import structlog
 
 log = structlog.get_logger("work")
 
 Step = Callable[[], Awaitable[None]]
+
+
+def is_due(last: datetime | None, now: datetime, every: timedelta) -> bool:
+    """Answer whether it is time again; a clock that was set back does not stop the work until it has caught up."""
+    return last is None or not last <= now < last + every
 
 
 async def one_round(steps: Sequence[Step]) -> None:

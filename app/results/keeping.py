@@ -24,7 +24,7 @@ from app.core.db import Database
 from app.core.embedded import EmbeddedPostgresError
 from app.core.files import FileStore, content_name, file_store
 from app.core.incoming import StoreUnavailable
-from app.core.work import Step
+from app.core.work import Step, is_due
 from app.evidence.hold_queries import keep_still
 from app.evidence.models import Document, StoredFile
 from app.results.keeping_queries import Judged, judged
@@ -112,7 +112,7 @@ class Keeping:
 
     async def _purge(self) -> None:
         now = self._clock()
-        if self._begun_at is None or now - self._begun_at >= EVERY:
+        if is_due(self._begun_at, now, EVERY):
             # Before the work, so that a failing store is tried again tomorrow: each try reads every document.
             self._begun_at = now
             await purge(self._database, self._files, grace=self._grace, now=now)
@@ -122,7 +122,7 @@ class Keeping:
 
 
 async def _purge_in(url: str, settings: Settings, *, dry_run: bool) -> Purged:
-    database = Database(url, is_local=True)
+    database = Database(url, is_local=True, is_patient=True)
     grace = timedelta(days=settings.evidence_grace_days)
     try:
         return await purge(
