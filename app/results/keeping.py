@@ -24,6 +24,7 @@ from app.core.db import Database
 from app.core.embedded import EmbeddedPostgresError
 from app.core.files import FileStore, content_name, file_store
 from app.core.incoming import StoreUnavailable
+from app.core.standstill import is_standing_still
 from app.core.work import Step, is_due
 from app.evidence.hold_queries import keep_still
 from app.evidence.models import Document, StoredFile
@@ -79,9 +80,13 @@ async def _take_out(
 ) -> Judged | None:
     """Take bytes out if nothing keeps them; return what became of them, None if somebody else took them out.
 
+    Nothing is done while a backup is made.
+
     Judged again under locks that an upload of the same bytes, a citation and a hold wait for. The bytes go first: a
     crash leaves a row that the next run finds due, and no bytes that nobody knows of.
     """
+    if await is_standing_still(session):
+        return None
     await keep_still(session)
     stored = await session.get_one(StoredFile, sha256, with_for_update=True)
     found = [one async for one in judged(session, now, grace, sha256)]
