@@ -105,12 +105,17 @@ def _store_refusal(error: BaseException | None, settings: Settings) -> str:
 
 
 def serve(settings: Settings, stack: ExitStack) -> None:
-    """Bring the database up to date and answer HTTP until a signal; the stack ends what was started."""
+    """Start what is embedded and answer; the stack ends what was started."""
     asyncio.run(require_store(settings))
     if settings.is_embedded:
         screen.print("Starting the embedded PostgreSQL …")
         server = stack.enter_context(EmbeddedPostgres(settings.var_dir.absolute() / "postgres"))
         settings = settings.on_embedded(server.url)
+    answer(settings)
+
+
+def answer(settings: Settings) -> None:
+    """Bring the database up to date and answer HTTP until a signal."""
     screen.print("Migrating and loading …")
     upgrade(settings.sqlalchemy_url)
     accounts = asyncio.run(prepare(settings, utc_now()))
