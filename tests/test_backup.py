@@ -192,7 +192,7 @@ async def test_a_backup_that_fails_leaves_nothing(
     gone = address(own_database).replace("/race_", "/no_such_race_")
     with pytest.raises(Exception, match="does not exist"):
         await back_up(gone, own_app.state.files, tmp_path / "backup", START)
-    assert not (tmp_path / "backup.part").exists()  # noqa: ASYNC240
+    assert not (tmp_path / "backup.part").exists()
     (tmp_path / "backup").mkdir()
     with pytest.raises(FileExistsError):
         await back_up(address(own_database), own_app.state.files, tmp_path / "backup", START)

@@ -5,6 +5,7 @@ import base64
 import hashlib
 from collections.abc import Awaitable, Callable
 from fractions import Fraction
+from functools import partial
 from random import Random
 from uuid import uuid4
 
@@ -49,11 +50,11 @@ class Company:
         scope = world.whole_scopes()[0]
         ranked = world.units_of(scope)
         for unit in (unit for unit in world.units if unit not in ranked):
-            self._act(unit.key, lambda rng, unit=unit: reviewing.return_and_correct(world, unit, rng))
+            self._act(unit.key, partial(reviewing.return_and_correct, world, unit))
         for unit in ranked[:2]:
-            self._act(f"pieces of {unit.key}", lambda rng, unit=unit: send_in_pieces(world, unit, rng))
-            self._act(f"files of {unit.key}", lambda rng, unit=unit: send_whole(world, unit, rng))
-        self._act("corrections", lambda rng: correct(world, scope, ranked[2], rng))
+            self._act(f"pieces of {unit.key}", partial(send_in_pieces, world, unit))
+            self._act(f"files of {unit.key}", partial(send_whole, world, unit))
+        self._act("corrections", partial(correct, world, scope, ranked[2]))
 
     def _act(self, name: str, turn: Callable[[Random], Awaitable[object]]) -> None:
         async def again_and_again() -> None:
