@@ -21,7 +21,7 @@ from app.core.db import Database
 from app.core.files import file_store
 from app.core.middleware import RequestContext, UnreadBodies
 from app.core.openapi import describe
-from app.core.work import working
+from app.core.work import Rounds, working
 from app.councils import routes as councils
 from app.evidence import access_routes, apart, signature_routes, upload_routes
 from app.evidence import hold_routes as holds
@@ -102,16 +102,18 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
     database = database or Database(settings.sqlalchemy_url, pool_size=settings.db_pool_size)
     files = file_store(settings)
     allowed_types(settings.evidence_types)  # an unknown one stops the start
-    rankings = RankingCache()
+    rankings, rounds, pause = RankingCache(), Rounds(), settings.worker_seconds
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         beginning = asyncio.create_task(apart.begin())  # the service answers meanwhile
         async with (
             listening(database.engine.url, rankings),
-            working(Notices(database, settings, clock).steps, settings.worker_seconds),
-            working(Evidence(database, files, settings, clock).steps, settings.worker_seconds),
-            working(Keeping(database, files, settings, clock).steps, settings.worker_seconds),
+            working(Notices(database, settings, clock).steps, pause, lambda: rounds.ended("notices")),
+            working(
+                Evidence(database, files, settings, clock).steps, pause, lambda: rounds.ended("evidence")
+            ),
+            working(Keeping(database, files, settings, clock).steps, pause, lambda: rounds.ended("keeping")),
         ):
             yield
         await beginning
@@ -128,6 +130,8 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
     app.state.database = database
     app.state.clock = clock
     app.state.files = files
+    app.state.rankings = rankings
+    app.state.rounds = rounds
     app.state.render = handlers.render
     app.state.tokens = Tokens(
         settings.secret_key.get_secret_value(), lifetime_seconds=settings.access_token_seconds
