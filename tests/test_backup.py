@@ -28,6 +28,7 @@ from app.evidence.models import StoredFile
 from app.results.keeping import purge
 from tests.conftest import START, Clock, logged_in
 from tests.evidence.pieces import PIECE, Tus, pdf
+from tests.s3 import Place, S3Server
 from tests.scene import Scene, photograph
 from tests.test_serving import ROOT, Service, log_in
 
@@ -105,6 +106,15 @@ async def test_what_is_put_back_is_the_same_row_by_row_and_byte_by_byte(
     await back_up(address(empty), FileStore(tmp_path / "again"), again, START)
     first, second = Manifest.read(backup), Manifest.read(again)
     assert (first.files, first.rows, first.lost) == (second.files, second.rows, {})
+
+
+async def test_a_bucket_is_saved_and_filled_like_a_folder(
+    backup: Path, empty: Database, s3_server: S3Server, tmp_path: Path
+) -> None:
+    bucket = Place(tmp_path / "local", s3_server).store()
+    assert await restore(backup, address(empty), bucket, START) == []
+    again = await back_up(address(empty), bucket, tmp_path / "second backup", START)
+    assert (again.files, again.lost) == (Manifest.read(backup).files, {})
 
 
 def test_nobody_else_can_read_a_backup_and_no_secret_is_in_it(backup: Path, settings: Settings) -> None:

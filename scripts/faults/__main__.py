@@ -128,6 +128,7 @@ class Chaos:
         for action, count in (await closing.audited(world)).items():
             if action != "all":  # uploads in pieces leave rows of their own
                 world.differences.same(f"audit entries {action}", world.acts[action], count)
+        world.differences.same("changes nobody was told of", 0, await checking.untold(self.stage))
         self.done.half_done += list(world.differences.found)
         self.done.failures += self.company.failures
 

@@ -12,7 +12,7 @@ import asyncpg
 import httpx
 
 from scripts.faults.calling import PatientApi
-from scripts.faults.stage import Stage
+from scripts.faults.stage import Stage, fill
 
 MOMENT_SECONDS = 8  # how long a certain kind of request is waited for
 
@@ -99,7 +99,7 @@ async def pool_exhausted(of: Breaking) -> None:
 
 async def store_full(of: Breaking) -> None:
     """Fill the file system of the evidence to the last byte for some seconds."""
-    filler = await asyncio.to_thread(of.stage.fill_store)
+    filler = await asyncio.to_thread(fill, of.stage.evidence)
     await of.pause(1.5, 3)
     await asyncio.to_thread(filler.unlink)
 

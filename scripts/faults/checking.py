@@ -1,5 +1,6 @@
 """What must be true after a fault: what was acknowledged is there, and nothing was done by halves."""
 
+import asyncio
 import base64
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -10,6 +11,8 @@ from app.core.db import Database
 from app.evidence.verify import Kind, Verification
 from scripts.faults.calling import Acknowledged
 from scripts.faults.stage import Stage
+
+TELL_SECONDS = 30
 
 # What a dossier's last act left behind.
 _LAST_ACTS = """
@@ -115,6 +118,20 @@ async def lost(stage: Stage, acknowledged: Sequence[Acknowledged]) -> list[str]:
         if (one.method == "POST" and answers.get(one.key) != (one.status, one.body))
         or not (one.is_replay or one.request_id in audited or one.path.startswith("/evidence/uploads"))
     ]
+
+
+async def untold(stage: Stage) -> int:
+    """Return how many changes somebody is still to be told of, after some seconds in which the work may be done."""
+    connection = await asyncpg.connect(stage.database.dsn)
+    try:
+        for _ in range(TELL_SECONDS):
+            waiting = await connection.fetchval("SELECT count(*) FROM outbox_event WHERE done_at IS NULL")
+            if not waiting:
+                return 0
+            await asyncio.sleep(1)
+        return int(waiting)
+    finally:
+        await connection.close()
 
 
 async def lost_bytes(stage: Stage) -> list[str]:

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -127,33 +128,35 @@ class Stage:
     def bound_store(self) -> None:
         """Give the evidence a file system of its own that can be full; only root can."""
         self.evidence.mkdir(mode=0o700, exist_ok=True)
-        if os.geteuid() == 0:
-            command = [
-                "mount",
-                "-t",
-                "tmpfs",
-                "-o",
-                f"size={STORE_MIB}m,mode=700",
-                "tmpfs",
-                str(self.evidence),
-            ]
-            self.is_bounded = subprocess.run(command, capture_output=True, check=False).returncode == 0
-
-    def fill_store(self) -> Path:
-        """Fill the store to the last byte and return the file that has to go again."""
-        filler = self.evidence / "filler"
-        with filler.open("wb", buffering=0) as file:
-            for size in (1024**2, 4096, 1):
-                try:
-                    while file.write(b"\0" * size) == size:
-                        pass
-                except OSError:
-                    continue
-        return filler
+        self.is_bounded = mount_small(self.evidence, STORE_MIB)
 
     def close(self) -> None:
         """End everything that was started."""
         self.end_service(signal.SIGTERM)
         self.stop_database()
         if self.is_bounded:
-            subprocess.run(["umount", "--lazy", str(self.evidence)], check=False)
+            unmount(self.evidence)
+
+
+def mount_small(folder: Path, mebibytes: int) -> bool:
+    """Put a file system of some mebibytes under a folder; answer whether that was allowed."""
+    if os.geteuid() != 0:
+        return False
+    command = ["mount", "-t", "tmpfs", "-o", f"size={mebibytes}m,mode=700", "tmpfs", str(folder)]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def unmount(folder: Path) -> None:
+    """Take it away again."""
+    subprocess.run(["umount", "--lazy", str(folder)], check=False)
+
+
+def fill(folder: Path) -> Path:
+    """Fill a file system to the last byte and return the file that has to go again."""
+    filler = folder / "filler"
+    with filler.open("wb", buffering=0) as file:
+        for size in (1024**2, 4096, 1):
+            with suppress(OSError):
+                while file.write(b"\0" * size) == size:
+                    pass
+    return filler
