@@ -152,14 +152,14 @@ async def run(stage: Stage, rounds: int, seed: int, screen: Console) -> Rounds:
         chaos = Chaos(stage, world, api, acting.Company(world, seed), screen)
         began = time.monotonic()
         await chaos.play(faults, seed)
-        _sum_up(chaos, len(faults), time.monotonic() - began)
+        _sum_up(chaos, len(faults), seed, time.monotonic() - began)
         return chaos.done
 
 
-def _sum_up(chaos: Chaos, rounds: int, seconds: float) -> None:
+def _sum_up(chaos: Chaos, rounds: int, seed: int, seconds: float) -> None:
     api, done, say = chaos.api, chaos.done, chaos.screen.print
     refused = {status: count for status, count in api.statuses.items() if status >= 500}
-    say(f"\nrounds          {len(done.recoveries)} of {rounds} in {seconds:.0f} s, seed as given")
+    say(f"\nrounds          {len(done.recoveries)} of {rounds} in {seconds:.0f} s, seed {seed}")
     say(f"requests        {api.requests}, {api.cut} without an answer")
     say(f"acknowledged    {len(api.acknowledged)} changes")
     say(f"refused         {_counted(refused)}")
