@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
@@ -35,7 +36,7 @@ from app.core.files import file_store
 from app.core.middleware import RequestContext, UnreadBodies
 from app.core.openapi import describe
 from app.core.outgoing import Outgoing
-from app.core.work import working
+from app.core.work import Rounds, Worker, working
 from app.councils import routes as councils
 from app.evidence import access_routes, apart, signature_routes, upload_routes
 from app.evidence import hold_routes as holds
@@ -131,19 +132,23 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
     files = file_store(settings)
     allowed_types(settings.evidence_types)  # an unknown one stops the start
     breached.use(settings.breached_passwords)
-    rankings = RankingCache()
+    rankings, rounds = RankingCache(), Rounds()
+    workers: dict[str, Worker] = {
+        "audit": Heads(database, clock),
+        "notices": Notices(database, settings, clock),
+        "evidence": Evidence(database, files, settings, clock),
+        "keeping": Keeping(database, files, settings, clock),
+        "forgetting": Forgetting(database, clock),
+    }
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         beginning = asyncio.create_task(apart.begin())  # the service answers meanwhile
-        async with (
-            listening(database.engine.url, rankings),
-            working(Heads(database, clock).steps, settings.worker_seconds),
-            working(Notices(database, settings, clock).steps, settings.worker_seconds),
-            working(Evidence(database, files, settings, clock).steps, settings.worker_seconds),
-            working(Keeping(database, files, settings, clock).steps, settings.worker_seconds),
-            working(Forgetting(database, clock).steps, settings.worker_seconds),
-        ):
+        async with AsyncExitStack() as running:
+            await running.enter_async_context(listening(database.engine.url, rankings))
+            for name, worker in workers.items():
+                work = working(worker.steps, settings.worker_seconds, partial(rounds.ended, name))
+                await running.enter_async_context(work)
             yield
         await beginning
         if own_database:
@@ -159,6 +164,8 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
     app.state.database = database
     app.state.clock = clock
     app.state.files = files
+    app.state.rankings = rankings
+    app.state.rounds = rounds
     app.state.render = handlers.render
     app.state.tokens = Tokens(
         settings.secret_key.get_secret_value(),

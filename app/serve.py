@@ -36,7 +36,7 @@ screen = Console(stderr=True, highlight=False)
 
 async def prepare(settings: Settings, now: datetime) -> list[DemoAccount]:
     """Load index sets, policies, units and the first accounts into a migrated database."""
-    database = Database(settings.sqlalchemy_url)
+    database = Database(settings.sqlalchemy_url, is_patient=True)  # another instance may be loading
     try:
         async with database.session() as session, session.begin():
             # Two instances that start at once load one after the other.
@@ -120,16 +120,19 @@ def _store_refusal(error: BaseException | None, settings: Settings) -> str:
 
 
 def serve(settings: Settings, stack: ExitStack) -> None:
-    """Bring the database up to date and answer HTTP until a signal; the stack ends what was started."""
+    """Start what is embedded and answer; the stack ends what was started."""
     asyncio.run(require_store(settings))
     if settings.is_embedded:
         screen.print("Starting the embedded PostgreSQL …")
         server = stack.enter_context(EmbeddedPostgres(settings.var_dir.absolute() / "postgres"))
-        owner_url, settings = server.owner_url, settings.on_embedded(server.url)
-    else:
-        owner_url = settings.sqlalchemy_owner_url
+        settings = settings.on_embedded(server.url)
+    answer(settings)
+
+
+def answer(settings: Settings) -> None:
+    """Bring the database up to date and answer HTTP until a signal."""
     screen.print("Migrating and loading …")
-    upgrade(owner_url, settings.sqlalchemy_url)
+    upgrade(settings.sqlalchemy_owner_url, settings.sqlalchemy_url)
     accounts = asyncio.run(prepare(settings, utc_now()))
     config = uvicorn.Config(
         create_app(settings),

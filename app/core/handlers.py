@@ -135,7 +135,9 @@ def problem_of_database_error(error: Exception) -> Problem | None:
     """Return the problem behind an error of the mapper or of the driver, or None if it is our own fault.
 
     Class 22 (data exception) is a value no column can hold (NUL, half surrogate, number out of range); 23505 and
-    40001/40P01 are races; connection faults are temporary.
+    40001/40P01 are races; what passes by itself is temporary: faults of connections (08), of resources (53, a full disk
+    too), of a server that stops or starts or gave up a statement (57), a lock that did not come (55P03), a transaction
+    that was silent for too long (25P03), and a transaction that nobody can go on with because of one of them (25P02).
     """
     cause = error.orig if isinstance(error, DBAPIError) else error
     state = getattr(cause, "sqlstate", None) or ""
@@ -148,7 +150,7 @@ def problem_of_database_error(error: Exception) -> Problem | None:
             "Có ký tự hoặc số mà hệ thống không lưu được.", "A character or number cannot be stored."
         )
     lost = isinstance(error, asyncpg.InterfaceError) or getattr(error, "connection_invalidated", False)
-    if lost or state.startswith(("08", "57", "53")):
+    if lost or state.startswith(("08", "53", "57")) or state in ("25P02", "25P03", "55P03"):
         return Unavailable()
     return None
 

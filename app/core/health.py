@@ -2,14 +2,18 @@
 
 import asyncio
 from collections.abc import Awaitable
+from datetime import datetime
 from functools import cache
-from typing import Literal
+from typing import Literal, TypeVar
 
 import structlog
 from fastapi import APIRouter, Request, Response
-from sqlalchemy import text
+from pydantic import Field
+from sqlalchemy import func, select, text
 
+from app.core.audit import OutboxEvent
 from app.core.db import Database
+from app.core.files import FileStore
 from app.core.http import Route, Schema, problems
 from app.core.migrate import ROOT
 from app.core.problems import Problem
@@ -35,11 +39,29 @@ class AliveOut(Schema):
     status: Literal["alive"]
 
 
+class OutboxOut(Schema):
+    """Changes that somebody is still to be told of."""
+
+    waiting: int
+    oldest_seconds: int | None = Field(None, description="how long the first of them has waited")
+
+
+class WorkOut(Schema):
+    """The work behind the requests: worth looking at, and no reason not to serve."""
+
+    outbox: OutboxOut | None = Field(None, description="null: it could not be counted in time")
+    rankings_in_memory: bool = Field(description="published rankings are served without the database")
+    rounds: dict[str, float] = Field(
+        description="how many seconds ago each kind of work ended its last round"
+    )
+
+
 class ReadyOut(Schema):
     """Every part works."""
 
     status: Literal["ready"]
     checks: dict[str, Literal["ok"]]
+    work: WorkOut
 
 
 @routes.get("/healthz", response_model=AliveOut)
@@ -57,34 +79,61 @@ async def is_ready(request: Request, response: Response) -> ReadyOut:
     checks = {
         "database": database,
         "migrations": database and await _works("migrations", _schema_is_newest(state.database)),
-        "evidence": await _works("evidence", state.files.prove()),
+        "evidence": await _works("evidence", _can_write(state.files)),
     }
     if not all(checks.values()):
         raise NotReady(checks={name: "ok" if works else "failed" for name, works in checks.items()})
     response.headers["Cache-Control"] = "no-store"
-    return ReadyOut(status="ready", checks=dict.fromkeys(checks, "ok"))
+    work = WorkOut(
+        outbox=await _in_time("outbox", _outbox(state.database, state.clock())),
+        rankings_in_memory=state.rankings.is_trusted,
+        rounds=state.rounds.ages(),
+    )
+    return ReadyOut(status="ready", checks=dict.fromkeys(checks, "ok"), work=work)
 
 
-async def _works(name: str, check: Awaitable[None]) -> bool:
+async def _outbox(database: Database, now: datetime) -> OutboxOut:
+    query = select(func.count(), func.min(OutboxEvent.created_at)).where(OutboxEvent.done_at.is_(None))
+    async with database.session() as session:
+        waiting, oldest = (await session.execute(query)).one()
+    return OutboxOut(
+        waiting=waiting, oldest_seconds=None if oldest is None else int((now - oldest).total_seconds())
+    )
+
+
+T = TypeVar("T")
+
+
+async def _in_time(name: str, check: Awaitable[T]) -> T | None:
     try:
         async with asyncio.timeout(CHECK_SECONDS):
-            await check
+            return await check
     except Exception as error:  # whatever goes wrong here means one thing: not ready
         log.warning("check_failed", check=name, error=repr(error))
-        return False
+        return None
+
+
+async def _works(name: str, check: Awaitable[object]) -> bool:
+    return await _in_time(name, check) is True
+
+
+async def _database_answers(database: Database) -> bool:
+    async with database.session() as session:
+        await session.execute(text("SELECT 1"))
     return True
 
 
-async def _database_answers(database: Database) -> None:
-    async with database.session() as session:
-        await session.execute(text("SELECT 1"))
+async def _can_write(files: FileStore) -> bool:
+    await files.prove()
+    return True
 
 
-async def _schema_is_newest(database: Database) -> None:
+async def _schema_is_newest(database: Database) -> bool:
     async with database.session() as session:
         found = (await session.scalars(text("SELECT version_num FROM alembic_version"))).all()
     if found != [newest_migration()]:
         raise RuntimeError(f"the database is at {found}, the code at {newest_migration()}")
+    return True
 
 
 @cache

@@ -45,6 +45,7 @@ def give_rights(connection: Connection, application_url: str) -> None:
         f"GRANT {_RIGHTS} ON ALL TABLES IN SCHEMA {schema} TO {name}",
         *(f"REVOKE {rights} ON {table} FROM {name}" for table, rights in _EXCEPT.items()),
         f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA {schema} TO {name}",
+        f"REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA {schema} FROM PUBLIC",
         f"GRANT EXECUTE ON FUNCTION {_FUNCTIONS} TO {name}",
     ):
         connection.exec_driver_sql(statement)

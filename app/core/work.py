@@ -1,14 +1,47 @@
 """The work behind the requests: rounds of steps, again and again, as long as the service lives."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from datetime import datetime, timedelta
+from typing import Protocol
 
 import structlog
 
 log = structlog.get_logger("work")
 
+
+class Rounds:
+    """When each kind of work ended its last round: what hangs shows here."""
+
+    def __init__(self) -> None:
+        self._ended: dict[str, float] = {}
+
+    def ended(self, name: str) -> None:
+        """Say that a round has ended now."""
+        self._ended[name] = time.monotonic()
+
+    def ages(self) -> dict[str, float]:
+        """Return how many seconds ago each one was."""
+        now = time.monotonic()
+        return {name: round(now - ended, 1) for name, ended in self._ended.items()}
+
+
 Step = Callable[[], Awaitable[None]]
+
+
+class Worker(Protocol):
+    """What has steps to be done again and again."""
+
+    @property
+    def steps(self) -> list[Step]:
+        """Return the steps of a round."""
+
+
+def is_due(last: datetime | None, now: datetime, every: timedelta) -> bool:
+    """Answer whether it is time again; a clock that was set back does not stop the work until it has caught up."""
+    return last is None or not last <= now < last + every
 
 
 async def one_round(steps: Sequence[Step]) -> None:
@@ -22,12 +55,14 @@ async def one_round(steps: Sequence[Step]) -> None:
 
 
 @asynccontextmanager
-async def working(steps: Sequence[Step], seconds: float) -> AsyncIterator[None]:
-    """Do rounds with this pause between them as long as the block lasts (0: none at all)."""
+async def working(
+    steps: Sequence[Step], seconds: float, ended: Callable[[], None] = lambda: None
+) -> AsyncIterator[None]:
+    """Do rounds with this pause between them as long as the block lasts (0: none at all), and tell each one's end."""
     if not seconds:
         yield
         return
-    task = asyncio.create_task(_keep_working(steps, seconds))
+    task = asyncio.create_task(_keep_working(steps, seconds, ended))
     try:
         yield
     finally:
@@ -36,7 +71,8 @@ async def working(steps: Sequence[Step], seconds: float) -> AsyncIterator[None]:
             await task
 
 
-async def _keep_working(steps: Sequence[Step], seconds: float) -> None:
+async def _keep_working(steps: Sequence[Step], seconds: float, ended: Callable[[], None]) -> None:
     while True:
         await one_round(steps)
+        ended()
         await asyncio.sleep(seconds)

@@ -14,6 +14,7 @@ from app.core.db import new_id
 from app.core.files import FileStore
 from app.core.incoming import StoreUnavailable, Upload
 from app.core.problems import Problem
+from app.core.standstill import is_standing_still
 from app.evidence import actions, upload_queries
 from app.evidence.actions import Limits
 from app.evidence.models import ResumableUpload, UploadPiece
@@ -278,6 +279,8 @@ async def end_expired(session: AsyncSession, now: datetime) -> None:
 
 async def sweep(session: AsyncSession, files: FileStore) -> None:
     """Take every piece out of the store that belongs to no open upload, whatever left it there."""
+    if await is_standing_still(session):
+        return
     names: dict[str, list[str]] = {}
     async for found in files.listed(PIECES):
         names.setdefault(found.name.split("/")[1], []).append(found.name)

@@ -248,7 +248,7 @@ async def _verify(url: str, settings: Settings, *, as_json: bool) -> int:
     """Print every finding as soon as it is known; give how many there are."""
     columns = (TextColumn("Reading the evidence"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     count = 0
-    database = Database(url, is_local=True)
+    database = Database(url, is_local=True, is_patient=True)
     try:
         with Progress(*columns, console=screen, transient=True) as progress:
             verification = Verification(database, file_store(settings), datetime.now(UTC))

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from app.core.config import Settings
 from app.core.db import Database
 from app.core.files import FileStore
-from app.core.work import Step
+from app.core.work import Step, is_due
 from app.evidence import resuming, scanning
 from app.evidence.clamd import Clamd
 from app.evidence.reports import make_reports
@@ -35,7 +35,7 @@ class Worker:
 
     async def _end_uploads(self) -> None:
         now = self._clock()
-        if self._swept_at is not None and now - self._swept_at < SWEEP_EVERY:
+        if not is_due(self._swept_at, now, SWEEP_EVERY):
             return
         async with self._database.session() as session, session.begin():
             await resuming.end_expired(session, now)

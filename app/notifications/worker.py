@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from app.core.config import Settings
 from app.core.db import Database
-from app.core.work import Step, one_round
+from app.core.work import Step, is_due, one_round
 from app.notifications.mail import Mailer
 from app.notifications.reminding import remind
 from app.notifications.sending import send
@@ -41,7 +41,7 @@ class Worker:
 
     async def _remind(self) -> None:
         now = self._clock()
-        if self._reminded_at is None or now - self._reminded_at >= REMIND_EVERY:
+        if is_due(self._reminded_at, now, REMIND_EVERY):
             async with self._database.session() as session, session.begin():
                 await remind(session, now, mails=self._mailer is not None)
             self._reminded_at = now

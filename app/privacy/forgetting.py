@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from app.core.db import Database
-from app.core.work import Step
+from app.core.work import Step, is_due
 from app.privacy.erasing import take_out
 from app.privacy.register import register
 
@@ -16,7 +16,7 @@ class Forgetting:
 
     def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
         self.database, self.clock = database, clock
-        self.next_at: datetime | None = None
+        self.last: datetime | None = None
 
     @property
     def steps(self) -> list[Step]:
@@ -26,11 +26,11 @@ class Forgetting:
     async def forget(self) -> None:
         """Take out what is too old, unless it was done today."""
         now = self.clock()
-        if self.next_at is not None and self.next_at - EVERY <= now < self.next_at:
+        if not is_due(self.last, now, EVERY):
             return
         async with self.database.session() as session, session.begin():
             for field in register().personal:
                 if field.days is not None and field.since is not None:
                     column = field.rows_of.c[field.since]
                     await take_out(session, field, column < now - timedelta(days=field.days))
-        self.next_at = now + EVERY
+        self.last = now

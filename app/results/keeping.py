@@ -24,7 +24,8 @@ from app.core.db import Database
 from app.core.embedded import EmbeddedPostgresError
 from app.core.files import FileStore, content_name, file_store
 from app.core.incoming import StoreUnavailable
-from app.core.work import Step
+from app.core.standstill import is_standing_still
+from app.core.work import Step, is_due
 from app.evidence.hold_queries import keep_still
 from app.evidence.models import Document, StoredFile
 from app.results.keeping_queries import Judged, judged
@@ -79,9 +80,13 @@ async def _take_out(
 ) -> Judged | None:
     """Take bytes out if nothing keeps them; return what became of them, None if somebody else took them out.
 
+    Nothing is done while a backup is made.
+
     Judged again under locks that an upload of the same bytes, a citation and a hold wait for. The bytes go first: a
     crash leaves a row that the next run finds due, and no bytes that nobody knows of.
     """
+    if await is_standing_still(session):
+        return None
     await keep_still(session)
     stored = await session.get_one(StoredFile, sha256, with_for_update=True)
     found = [one async for one in judged(session, now, grace, sha256)]
@@ -112,7 +117,7 @@ class Keeping:
 
     async def _purge(self) -> None:
         now = self._clock()
-        if self._begun_at is None or now - self._begun_at >= EVERY:
+        if is_due(self._begun_at, now, EVERY):
             # Before the work, so that a failing store is tried again tomorrow: each try reads every document.
             self._begun_at = now
             await purge(self._database, self._files, grace=self._grace, now=now)
@@ -122,7 +127,7 @@ class Keeping:
 
 
 async def _purge_in(url: str, settings: Settings, *, dry_run: bool) -> Purged:
-    database = Database(url, is_local=True)
+    database = Database(url, is_local=True, is_patient=True)
     grace = timedelta(days=settings.evidence_grace_days)
     try:
         return await purge(

@@ -123,7 +123,7 @@ async def _of_publication(session: AsyncSession, result: Result, lines: list[Lin
 
 
 async def _differences_in(url: str, result_id: UUID) -> list[str]:
-    database = Database(url, is_local=True)
+    database = Database(url, is_local=True, is_patient=True)
     try:
         async with database.session() as session:
             return await differences(session, result_id)

@@ -82,7 +82,7 @@ async def review(world: World, unit: UnitBook) -> None:
     """Return some dossiers, decide what there is to decide, and pass."""
     rng = Random(f"{world.options.seed}:review:{unit.key}")
     if unit.place % 6 == 1:
-        await _return_and_correct(world, unit, rng)
+        await return_and_correct(world, unit, rng)
     for code in claimed_codes(unit):
         await _decide_claim(world, unit, code)
     rows = [row for row in unit.index_set.declared_by_unit if code_is_open(unit, row["code"])]
@@ -105,7 +105,7 @@ def code_is_open(unit: UnitBook, code: str) -> bool:
     return "not_applicable" not in unit.answers[code]
 
 
-async def _return_and_correct(world: World, unit: UnitBook, rng: Random) -> None:
+async def return_and_correct(world: World, unit: UnitBook, rng: Random) -> None:
     """Return a dossier with two items; the unit corrects a figure, answers both, and sends it again."""
     rows = [row for row in unit.index_set.declared_by_unit if code_is_open(unit, row["code"])]
     wrong, unproved = rng.sample(rows, 2)

@@ -1,19 +1,24 @@
 """Alive and ready, without log-in."""
 
 import asyncio
+from datetime import timedelta
 
 from alembic.script import ScriptDirectory
 from fastapi import FastAPI
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.audit import SYSTEM, record
 from app.core.config import Settings
 from app.core.db import Database
 from app.core.files import FileStore
 from app.core.health import newest_migration
 from app.core.migrate import config
+from app.core.work import is_due
 from app.main import create_app
+from app.periods.models import CalendarDay
 from tests.client import CheckedClient
+from tests.conftest import START, Clock
 
 
 async def test_a_working_service_is_alive_and_ready(client: CheckedClient) -> None:
@@ -23,6 +28,7 @@ async def test_a_working_service_is_alive_and_ready(client: CheckedClient) -> No
     assert ready.json() == {
         "status": "ready",
         "checks": {"database": "ok", "migrations": "ok", "evidence": "ok"},
+        "work": {"outbox": {"waiting": 0, "oldest_seconds": None}, "rankings_in_memory": False, "rounds": {}},
     }
     assert ready.headers["cache-control"] == "no-store"
 
@@ -82,3 +88,26 @@ async def test_readiness_leaves_nothing_in_the_evidence_folder(
 def test_the_newest_migration_is_the_one_the_scripts_end_with() -> None:
     scripts = ScriptDirectory.from_config(config(""))
     assert scripts.get_heads() == [newest_migration()]
+
+
+async def test_readiness_tells_of_the_work_behind_the_requests(
+    client: CheckedClient, session: AsyncSession, clock: Clock, app: FastAPI
+) -> None:
+    await record(session, SYSTEM, "test.told", CalendarDay(), clock.now, tell=True)
+    await session.commit()
+    clock.advance(minutes=2)
+    app.state.rounds.ended("notices")
+    work = (await client.get("/readyz")).json()["work"]
+    assert work["outbox"] == {"waiting": 1, "oldest_seconds": 120}
+    assert list(work["rounds"]) == ["notices"]
+    assert 0 <= work["rounds"]["notices"] < 5
+
+
+def test_work_is_due_again_after_its_time_and_after_a_clock_was_set_back() -> None:
+    hour = timedelta(hours=1)
+    assert is_due(None, START, hour)
+    assert not is_due(START, START, hour)
+    assert not is_due(START, START + hour - timedelta(seconds=1), hour)
+    assert is_due(START, START + hour, hour)
+    assert is_due(START, START + timedelta(days=366), hour)
+    assert is_due(START, START - timedelta(days=1), hour), "not only when the clock has caught up"
