@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
 
 from app.accounts import audit_routes as audit
@@ -17,10 +18,16 @@ from app.catalogue import routes as catalogue
 from app.catalogue import version_routes
 from app.core import handlers, health
 from app.core.config import Settings
+from app.core.cors import CORS_SHOWN, CORS_TAKEN, origins_of
 from app.core.db import Database
 from app.core.files import file_store
-from app.core.middleware import RequestContext, UnreadBodies
+from app.core.limits import RateLimits
+from app.core.metrics import Metrics, measuring_lag
+from app.core.metrics import routes as metrics_routes
+from app.core.middleware import HeadAsGet, RequestContext, UnreadBodies
 from app.core.openapi import describe
+from app.core.proxies import TrustedProxies, networks_of
+from app.core.shape import hosts_of
 from app.core.work import working
 from app.councils import routes as councils
 from app.evidence import access_routes, apart, signature_routes, upload_routes
@@ -88,6 +95,7 @@ ROUTES = (
     lgsp.routes,
     audit.routes,
     health.routes,
+    metrics_routes,
 )
 
 
@@ -103,11 +111,13 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
     files = file_store(settings)
     allowed_types(settings.evidence_types)  # an unknown one stops the start
     rankings = RankingCache()
+    limits, metrics = RateLimits(settings.rate_limits), Metrics(database)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         beginning = asyncio.create_task(apart.begin())  # the service answers meanwhile
         async with (
+            measuring_lag(metrics),
             listening(database.engine.url, rankings),
             working(Notices(database, settings, clock).steps, settings.worker_seconds),
             working(Evidence(database, files, settings, clock).steps, settings.worker_seconds),
@@ -129,6 +139,7 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
     app.state.clock = clock
     app.state.files = files
     app.state.render = handlers.render
+    app.state.limits, app.state.metrics = limits, metrics
     app.state.tokens = Tokens(
         settings.secret_key.get_secret_value(), lifetime_seconds=settings.access_token_seconds
     )
@@ -136,7 +147,33 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
     for routes in ROUTES:
         app.include_router(routes)
     describe(app)
-    app.add_middleware(RequestContext, on_crash=handlers.on_crash)
-    app.add_middleware(UnreadBodies)
-    app.add_middleware(PublishedRankings, cache=rankings)  # added last: it stands in front of everything
+    _surround(app, settings, limits, metrics, rankings)
     return app
+
+
+def _surround(
+    app: FastAPI, settings: Settings, limits: RateLimits, metrics: Metrics, rankings: RankingCache
+) -> None:
+    """Add the layers around the application: the one added last is asked first."""
+    app.add_middleware(HeadAsGet)
+    app.add_middleware(
+        RequestContext,
+        on_crash=handlers.on_crash,
+        limits=limits,
+        metrics=metrics,
+        hosts=hosts_of(settings.allowed_hosts),
+        seconds=settings.request_seconds,
+    )
+    app.add_middleware(UnreadBodies)
+    # In front of limits and log: an answer from memory costs less than to refuse it or to write it down.
+    app.add_middleware(PublishedRankings, cache=rankings)
+    if settings.trusted_proxies:
+        app.add_middleware(TrustedProxies, proxies=networks_of(settings.trusted_proxies))
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=origins_of(settings.cors_origins),
+            allow_methods=("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"),
+            allow_headers=CORS_TAKEN,
+            expose_headers=CORS_SHOWN,
+        )

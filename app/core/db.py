@@ -109,6 +109,7 @@ class Database:
             pool_timeout=5,
             pool_recycle=1800,
             pool_pre_ping=not is_local,
+            hide_parameters=True,  # errors are logged, and statements are given people's data and secrets
             connect_args={"server_settings": {"jit": "off", "application_name": "dti"}, "timeout": 5},
         )
         self.session = async_sessionmaker(self.engine, expire_on_commit=False, autoflush=False)

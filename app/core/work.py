@@ -1,6 +1,7 @@
 """The work behind the requests: rounds of steps, again and again, as long as the service lives."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 
@@ -10,6 +11,9 @@ log = structlog.get_logger("work")
 
 Step = Callable[[], Awaitable[None]]
 
+# How often each step has failed in this process, for those who watch it.
+failures: Counter[str] = Counter()
+
 
 async def one_round(steps: Sequence[Step]) -> None:
     """Do every step once. One that fails is logged and done again in the next round; the others go on."""
@@ -17,8 +21,10 @@ async def one_round(steps: Sequence[Step]) -> None:
         try:
             await step()
         except Exception as error:  # whatever it is
+            name = step.__name__.strip("_")
+            failures[name] += 1
             # The text of a driver's error can hold people's data.
-            log.error("work_failed", step=step.__name__.strip("_"), error=type(error).__name__)
+            log.error("work_failed", step=name, error=type(error).__name__)
 
 
 @asynccontextmanager
