@@ -133,6 +133,7 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
         version="0.1.0",
         openapi_url="/openapi.json",
         lifespan=lifespan,
+        redirect_slashes=False,  # the address it redirects to is made of the Host that the client names
     )
     app.state.settings = settings
     app.state.database = database

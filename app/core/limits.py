@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 from uuid import UUID
 
@@ -25,6 +26,8 @@ SUPERVISED = ("/healthz", "/readyz", "/metrics")
 _RATE = re.compile(r"([a-z-]+)=([1-9][0-9]{0,6})/(second|minute|hour)")
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600}
 
+# Sums of floating point are not exact.
+_EXACT_SECONDS = 1e-6
 # Callers remembered per class: some 10 MB at most, whoever comes from however many addresses.
 CALLERS = 100_000
 
@@ -39,7 +42,7 @@ class TooManyRequests(Problem):
     @classmethod
     def after(cls, wait: float, kind: str, rate: "Rate") -> "TooManyRequests":
         """Return the refusal of a request that would be taken in `wait` seconds."""
-        seconds = int(wait) + 1
+        seconds = ceil(wait - _EXACT_SECONDS)
         problem = cls(
             f"Thử lại sau {seconds} giây; tối đa {rate.amount} yêu cầu mỗi {rate.seconds} giây.",
             f"Try again in {seconds} s; at most {rate.amount} requests per {rate.seconds} s.",
@@ -85,7 +88,8 @@ class Buckets:
     def wait(self, who: str) -> float:
         """Return how many seconds a caller's next request has to wait; 0: none."""
         now = self._now()
-        return max(0.0, max(self._until.get(who, now), now) + self._step - now - self.rate.seconds - 1e-6)
+        wait = max(self._until.get(who, now), now) + self._step - now - self.rate.seconds
+        return wait if wait > _EXACT_SECONDS else 0.0
 
     def take(self, who: str) -> float:
         """Count a request unless it has to wait; return how many seconds it has to."""
@@ -102,7 +106,9 @@ class Buckets:
         busy = {who: until for who, until in self._until.items() if until > now}
         self._until = busy if len(busy) < self._callers // 2 else {}
 
-    def __len__(self) -> int:
+    @property
+    def known(self) -> int:
+        """Return how many callers are remembered."""
         return len(self._until)
 
 
