@@ -181,8 +181,13 @@ async def test_only_what_trusted_proxies_say_of_an_address_counts(
 
 @pytest.mark.parametrize(
     ("peer", "scheme", "is_safe"),
-    [("10.0.0.1", "https", True), ("10.0.0.1", "http", False), ("10.0.0.1", "gopher", False)]
-    + [("10.0.0.1", "", False), ("11.0.0.1", "https", False)],
+    [
+        ("10.0.0.1", "https", True),
+        ("10.0.0.1", "http", False),
+        ("10.0.0.1", "gopher", False),
+        ("10.0.0.1", "", False),
+        ("11.0.0.1", "https", False),
+    ],
 )
 async def test_https_is_what_a_trusted_proxy_says_it_is(
     app_with: AppWith, peer: str, scheme: str, is_safe: bool

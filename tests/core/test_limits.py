@@ -133,8 +133,12 @@ def test_the_default_limits_can_be_read() -> None:
         "read=5/day",
         "red=5/minute",
         "read=5/minute,read=6/minute",
-    ]
-    + ["read=5/minute;write=5/minute", "read=1e3/minute", "read=٥/minute", ",", "OFF"],
+        "read=5/minute;write=5/minute",
+        "read=1e3/minute",
+        "read=٥/minute",
+        ",",
+        "OFF",
+    ],
 )
 def test_a_wrong_limit_stops_the_start_with_a_sentence(text: str) -> None:
     with pytest.raises(ValidationError, match="each class once") as refused:

@@ -68,8 +68,22 @@ def test_vietnamese_stays_readable(printed: io.StringIO) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["password", "new_password", "Authorization", "refresh_token", "client_secret", "otp", "code", "cookie"]
-    + ["S3_SECRET_ACCESS_KEY", "api_key", "totp_secret", "code_verifier", "recovery_codes", "access_token"],
+    [
+        "password",
+        "new_password",
+        "Authorization",
+        "refresh_token",
+        "client_secret",
+        "otp",
+        "code",
+        "cookie",
+        "S3_SECRET_ACCESS_KEY",
+        "api_key",
+        "totp_secret",
+        "code_verifier",
+        "recovery_codes",
+        "access_token",
+    ],
 )
 def test_what_has_the_name_of_a_secret_is_hidden(printed: io.StringIO, name: str) -> None:
     structlog.get_logger("app").info("event", **{name: WORD}, inner={"list": [{name: WORD}]})
