@@ -110,4 +110,4 @@ async def test_a_stalled_event_loop_is_seen(app: FastAPI, monkeypatch: pytest.Mo
         await asyncio.sleep(0.02)
         time.sleep(0.3)  # noqa: ASYNC251  what must be noticed
         await asyncio.sleep(0.02)
-    assert metrics.registry.get_sample_value("dti_event_loop_lag_seconds_sum") or 0 > 0.2
+    assert (metrics.registry.get_sample_value("dti_event_loop_lag_seconds_sum") or 0) > 0.2
