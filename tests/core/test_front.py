@@ -117,7 +117,7 @@ async def test_a_named_origin_may_call_and_see_what_it_needs(app_with: AppWith, 
 )
 def test_a_list_that_cannot_be_meant_stops_the_start(setting: str, value: str) -> None:
     with pytest.raises(ValidationError, match=setting):
-        Settings(**{setting: value})
+        Settings.model_validate({setting: value})
 
 
 # --- proxies ------------------------------------------------------------------------------------------------
