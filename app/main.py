@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
 
 from app.accounts import audit_routes as audit
@@ -31,11 +32,17 @@ from app.catalogue import version_routes
 from app.core import handlers, health
 from app.core.audit_heads import Heads
 from app.core.config import Settings
+from app.core.cors import CORS_SHOWN, CORS_TAKEN, origins_of
 from app.core.db import Database
 from app.core.files import file_store
-from app.core.middleware import RequestContext, UnreadBodies
+from app.core.limits import RateLimits
+from app.core.metrics import Metrics, measuring_lag
+from app.core.metrics import routes as metrics_routes
+from app.core.middleware import HeadAsGet, RequestContext, UnreadBodies
 from app.core.openapi import describe
 from app.core.outgoing import Outgoing
+from app.core.proxies import TrustedProxies, networks_of
+from app.core.shape import hosts_of
 from app.core.work import Rounds, Worker, working
 from app.councils import routes as councils
 from app.evidence import access_routes, apart, signature_routes, upload_routes
@@ -117,6 +124,7 @@ ROUTES = (
     audit.routes,
     audit.head_routes,
     health.routes,
+    metrics_routes,
 )
 
 
@@ -140,11 +148,13 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
         "keeping": Keeping(database, files, settings, clock),
         "forgetting": Forgetting(database, clock),
     }
+    limits, metrics = RateLimits(settings.rate_limits), Metrics(database)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         beginning = asyncio.create_task(apart.begin())  # the service answers meanwhile
         async with AsyncExitStack() as running:
+            await running.enter_async_context(measuring_lag(metrics))
             await running.enter_async_context(listening(database.engine.url, rankings))
             for name, worker in workers.items():
                 work = working(worker.steps, settings.worker_seconds, partial(rounds.ended, name))
@@ -159,6 +169,7 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
         version="0.1.0",
         openapi_url="/openapi.json",
         lifespan=lifespan,
+        redirect_slashes=False,  # the address it redirects to is made of the Host that the client names
     )
     app.state.settings = settings
     app.state.database = database
@@ -167,6 +178,7 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
     app.state.rankings = rankings
     app.state.rounds = rounds
     app.state.render = handlers.render
+    app.state.limits, app.state.metrics = limits, metrics
     app.state.tokens = Tokens(
         settings.secret_key.get_secret_value(),
         settings.previous_secrets,
@@ -185,7 +197,33 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
     for routes in ROUTES:
         app.include_router(routes)
     describe(app)
-    app.add_middleware(RequestContext, on_crash=handlers.on_crash)
-    app.add_middleware(UnreadBodies)
-    app.add_middleware(PublishedRankings, cache=rankings)  # added last: it stands in front of everything
+    _surround(app, settings, limits, metrics, rankings)
     return app
+
+
+def _surround(
+    app: FastAPI, settings: Settings, limits: RateLimits, metrics: Metrics, rankings: RankingCache
+) -> None:
+    """Add the layers around the application: the one added last is asked first."""
+    app.add_middleware(HeadAsGet)
+    app.add_middleware(
+        RequestContext,
+        on_crash=handlers.on_crash,
+        limits=limits,
+        metrics=metrics,
+        hosts=hosts_of(settings.allowed_hosts),
+        seconds=settings.request_seconds,
+    )
+    app.add_middleware(UnreadBodies)
+    # In front of limits and log: an answer from memory costs less than to refuse it or to write it down.
+    app.add_middleware(PublishedRankings, cache=rankings)
+    if settings.trusted_proxies:
+        app.add_middleware(TrustedProxies, proxies=networks_of(settings.trusted_proxies))
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=origins_of(settings.cors_origins),
+            allow_methods=("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"),
+            allow_headers=CORS_TAKEN,
+            expose_headers=CORS_SHOWN,
+        )

@@ -17,6 +17,7 @@ from app.accounts.first import DemoAccount, first_accounts
 from app.catalogue.actions import VersionChanged, load_catalogue
 from app.core import log
 from app.core.config import SettingMissing, Settings
+from app.core.connection import server_config
 from app.core.db import Database
 from app.core.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from app.core.files import file_store
@@ -134,15 +135,9 @@ def answer(settings: Settings) -> None:
     screen.print("Migrating and loading …")
     upgrade(settings.sqlalchemy_owner_url, settings.sqlalchemy_url)
     accounts = asyncio.run(prepare(settings, utc_now()))
-    config = uvicorn.Config(
+    config = server_config(
         create_app(settings),
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
         timeout_graceful_shutdown=5,  # a slow client holds nobody up; containers are killed after ten seconds
-        timeout_keep_alive=75,  # longer than the proxies in front, so that they close idle connections, not we
     )
     listener = bound(settings)
     greet(settings, listener.getsockname()[1], accounts)

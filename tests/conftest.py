@@ -123,7 +123,8 @@ def clock() -> Clock:
 @pytest.fixture
 def settings(server: EmbeddedPostgres, tmp_path: Path) -> Settings:
     """Give the settings of the test: the embedded default with a folder of its own."""
-    return Settings(var_dir=tmp_path, max_upload_bytes=1024 * 1024).on_embedded(server.url)
+    plain = Settings(var_dir=tmp_path, max_upload_bytes=1024 * 1024, rate_limits="off")
+    return plain.on_embedded(server.url)
 
 
 @pytest.fixture

@@ -68,6 +68,7 @@ async def get_principal(
         claims = request.app.state.tokens.read(token.strip(), now)
     except TokenRefused as error:
         raise NotAuthenticated() from error
+    request.app.state.limits.require_account(request.scope, claims.subject)
     principal = await queries.principal_for(
         session, claims, now, request.state.request_id, address=client_address(request)
     )

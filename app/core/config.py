@@ -1,23 +1,35 @@
 """Settings: every environment variable the service reads, in one place."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, PrivateAttr, SecretStr, field_validator
+from pydantic import Field, PrivateAttr, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from app.core.cors import origins_of
 from app.core.embedded import owner_of
+from app.core.limits import rates_of
+from app.core.proxies import networks_of
+from app.core.shape import hosts_of
 
 DEMO_SECRET = "demo-secret-of-the-embedded-default-only"  # noqa: S105  never accepted outside the embedded default
 MIN_SECRET_BYTES = 32
 
 # A folder of the bucket has plain names: no empty one, none that begins with a dot.
 _BUCKET = re.compile(r"s3://([a-z0-9][\w.-]*)((?:/[\w=-][\w.=-]*)*)/?", re.ASCII | re.IGNORECASE)
+# Lists that stop the start where they cannot be read.
+_READERS: dict[str, Callable[[str], object]] = {
+    "rate_limits": rates_of,
+    "allowed_hosts": hosts_of,
+    "cors_origins": origins_of,
+    "trusted_proxies": networks_of,
+}
 _ENDPOINT = re.compile(r"https?://[\w.:\[\]-]*\w\]?/?", re.ASCII)
 
 
@@ -123,8 +135,8 @@ class Settings(BaseSettings):
         "", description="addresses or networks whose X-Forwarded-* are believed, by commas; empty: nobody's"
     )
     rate_limits: str = Field(
-        "log-in=300/minute,write=600/minute,read=1800/minute,public=1800/minute",
-        description="per account, or per address where nobody is logged in; by commas; empty: none",
+        "log-in=600/minute,write=1200/minute,read=3600/minute,public=1800/minute,pieces=6000/minute",
+        description="per account (write, read, pieces), per address (log-in, public); off: none",
     )
     metrics_token: SecretStr | None = Field(
         None, description="bearer token of GET /metrics; empty: no metrics"
@@ -148,6 +160,12 @@ class Settings(BaseSettings):
     public_url: str = Field("", description="address of the frontend, for links in e-mails")
 
     _is_demo: bool = PrivateAttr(False)
+
+    @field_validator("rate_limits", "allowed_hosts", "cors_origins", "trusted_proxies")
+    @classmethod
+    def _can_be_read(cls, value: str, info: ValidationInfo) -> str:
+        _READERS[str(info.field_name)](value)
+        return value
 
     @field_validator("clamd")
     @classmethod

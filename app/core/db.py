@@ -125,6 +125,7 @@ class Database:
             pool_timeout=5,
             pool_recycle=1800,
             pool_pre_ping=not is_local,
+            hide_parameters=True,  # errors are logged, and statements are given people's data and secrets
             connect_args={
                 "server_settings": {"jit": "off", "application_name": "dti"}
                 | ({} if is_patient else _PATIENCE),

@@ -75,6 +75,7 @@ def _in_vietnamese(error: dict[str, Any]) -> str:
 def render(request: Request, problem: Problem, extra_headers: dict[str, str] | None = None) -> Response:
     """Return the problem as application/problem+json in the caller's language."""
     lang = language(request)
+    request.app.state.metrics.refused(problem.code)
     document = problem.document(lang, getattr(request.state, "request_id", "-"))
     headers = {
         "Content-Language": lang,

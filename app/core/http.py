@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.db import VersionedRow
+from app.core.limits import lift_deadline
 from app.core.problems import (
     BodyTooLarge,
     BodyUnreadable,
@@ -20,7 +21,9 @@ from app.core.problems import (
     Problem,
     StaleVersion,
 )
+from app.core.proxies import address_of
 from app.core.repetition import remember
+from app.core.shape import JSON_DEPTH, require_shallow, require_short
 
 
 class Schema(BaseModel):
@@ -89,7 +92,7 @@ Language = Annotated[Lang, Depends(get_language)]
 
 def client_address(request: Request) -> str | None:
     """Return the address of the client: of the connection, or as a trusted proxy says (TRUSTED_PROXIES)."""
-    return request.client.host if request.client else None
+    return address_of(request.client.host) if request.client else None
 
 
 # --- versions -----------------------------------------------------------------------------------------------
@@ -166,7 +169,8 @@ PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'n
 class StrictRequest(Request):
     """A request with a bounded body, whose JSON is strict: no NaN, no NUL, no half surrogates, no name twice.
 
-    Numbers with a fraction arrive as Decimal, exactly as they were written.
+    Numbers with a fraction arrive as Decimal, exactly as they were written. How deep it may be, and how long a number,
+    says `shape`.
     """
 
     async def stream(self) -> AsyncGenerator[bytes, None]:
@@ -176,22 +180,31 @@ class StrictRequest(Request):
         if received > limit:
             raise BodyTooLarge(f"Tối đa {limit} byte.", f"At most {limit} bytes.")
         received = 0
-        async for chunk in self.unbounded_stream():
+        self.scope["state"]["is_body_coming"] = True
+        async for chunk in super().stream():
             received += len(chunk)
             if received > limit:
                 raise BodyTooLarge(f"Tối đa {limit} byte.", f"At most {limit} bytes.")
             yield chunk
+        self.scope["state"]["is_body_coming"] = False
 
     def unbounded_stream(self) -> AsyncGenerator[bytes, None]:
-        """Return the body in pieces, for a route that counts for itself."""
+        """Return the body in pieces, for a route that counts bytes and seconds for itself."""
+        lift_deadline(self.scope)
         return super().stream()
 
     async def json(self) -> Any:
         try:
             text = (await self.body()).decode("utf-8")
             value = json.loads(
-                text, parse_float=Decimal, parse_constant=_refuse_constant, object_pairs_hook=_unique
+                text,
+                parse_float=_decimal,
+                parse_int=_integer,
+                parse_constant=_refuse_constant,
+                object_pairs_hook=_unique,
             )
+            if text.count("[") + text.count("{") > JSON_DEPTH:
+                require_shallow(value)
             if "\\u" in text:
                 json.dumps(value, ensure_ascii=False, default=str).encode("utf-8")
                 if "\\u0000" in text:
@@ -201,6 +214,16 @@ class StrictRequest(Request):
                 "Nội dung phải là JSON hợp lệ, mã hóa UTF-8.", "The body must be valid JSON in UTF-8."
             ) from error
         return value
+
+
+def _decimal(text: str) -> Decimal:
+    require_short(text)
+    return Decimal(text)
+
+
+def _integer(text: str) -> int:
+    require_short(text)
+    return int(text)
 
 
 def _refuse_constant(name: str) -> None:

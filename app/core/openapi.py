@@ -4,6 +4,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from app.core.limits import TooManyRequests
 from app.core.problems import (
     BodyTooLarge,
     BodyUnreadable,
@@ -15,10 +16,12 @@ from app.core.problems import (
     NotFound,
     PreconditionMissing,
     Problem,
+    RequestTooSlow,
     StaleVersion,
     Unavailable,
     all_problems,
 )
+from app.core.shape import AddressTooLong, HeadersTooLarge, HostNotServed
 
 _METHODS = ("get", "put", "post", "patch", "delete", "head", "options")
 _ETAG = {
@@ -27,6 +30,8 @@ _ETAG = {
     "example": '"3"',
 }
 _PROBLEM_REF = {"schema": {"$ref": "#/components/schemas/Problem"}}
+
+_OF_EVERY_REQUEST = (BodyUnreadable, AddressTooLong, HeadersTooLarge, HostNotServed, TooManyRequests)
 
 
 def describe(app: FastAPI) -> None:
@@ -56,13 +61,13 @@ def _complete(operation: dict[str, Any]) -> None:
     if "422" in responses and "x-codes" not in responses["422"]:
         del responses["422"]  # the framework's own shape, which is never sent
     headers = {p["name"].lower() for p in operation.get("parameters", []) if p["in"] == "header"}
-    implied: list[type[Problem]] = [BodyUnreadable, InternalError, Unavailable]
+    implied: list[type[Problem]] = [*_OF_EVERY_REQUEST, InternalError, Unavailable]
     if operation.get("parameters") or operation.get("requestBody"):
         implied.append(InvalidRequest)
     if any(parameter["in"] == "path" for parameter in operation.get("parameters", [])):
         implied.append(NotFound)  # a slash in the parameter misses the route
     if operation.get("requestBody"):
-        implied += [BodyTooLarge, Conflict]
+        implied += [BodyTooLarge, RequestTooSlow, Conflict]
     if "if-match" in headers:
         implied += [PreconditionMissing, StaleVersion, Conflict]
     if "idempotency-key" in headers:

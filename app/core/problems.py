@@ -1,6 +1,6 @@
 """Errors as RFC 9457 problems: stable English codes, titles and details in Vietnamese and English."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -32,7 +32,7 @@ class Problem(Exception):
     code: ClassVar[str] = "problem"
     title_vi: ClassVar[str] = "Lỗi"
     title_en: ClassVar[str] = "Problem"
-    headers: ClassVar[dict[str, str]] = {}
+    headers: Mapping[str, str] = {}
 
     def __init__(self, vi: str = "", en: str = "", *, faults: Sequence[Fault] = (), **members: Any) -> None:
         super().__init__(en or self.title_en)
@@ -95,6 +95,13 @@ class BodyTooLarge(Problem):
     title_vi, title_en = "Nội dung gửi lên quá lớn", "The request body is too large"
 
 
+class RequestTooSlow(Problem):
+    """The body did not come in time."""
+
+    status, code = 408, "request_too_slow"
+    title_vi, title_en = "Gửi nội dung quá chậm", "The request body comes too slowly"
+
+
 class InvalidRequest(Problem):
     status, code = 422, "invalid_request"
     title_vi, title_en = "Dữ liệu gửi lên không hợp lệ", "The request is not valid"
@@ -140,7 +147,7 @@ class NothingChanged(Problem):
 class Unavailable(Problem):
     status, code = 503, "unavailable"
     title_vi, title_en = "Hệ thống tạm thời không phục vụ được", "The service is temporarily unavailable"
-    headers: ClassVar[dict[str, str]] = {"Retry-After": "5"}
+    headers = {"Retry-After": "5"}
 
 
 class InternalError(Problem):

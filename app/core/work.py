@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
@@ -30,6 +31,9 @@ class Rounds:
 
 Step = Callable[[], Awaitable[None]]
 
+# How often each step has failed in this process, for those who watch it.
+failures: Counter[str] = Counter()
+
 
 class Worker(Protocol):
     """What has steps to be done again and again."""
@@ -50,8 +54,10 @@ async def one_round(steps: Sequence[Step]) -> None:
         try:
             await step()
         except Exception as error:  # whatever it is
+            name = step.__name__.strip("_")
+            failures[name] += 1
             # The text of a driver's error can hold people's data.
-            log.error("work_failed", step=step.__name__.strip("_"), error=type(error).__name__)
+            log.error("work_failed", step=name, error=type(error).__name__)
 
 
 @asynccontextmanager

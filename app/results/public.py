@@ -36,6 +36,8 @@ RETRY_SECONDS = 1.0
 # Headers of an answer that belong to it alone, or to a body.
 _OF_ONE_REQUEST = (b"x-request-id",)
 _OF_A_BODY = (b"content-length", b"content-type", b"content-encoding")
+# The path, whether it is compressed, whether it is asked for by https.
+Key = tuple[str, bool, bool]
 _NO_BODY: Message = {"type": "http.response.body", "body": b""}
 
 
@@ -70,7 +72,7 @@ class RankingCache:
     def __init__(self) -> None:
         self.is_trusted = False
         self.generation = 0
-        self.entries: dict[tuple[str, bool], Entry] = {}
+        self.entries: dict[Key, Entry] = {}
 
     def forget(self) -> None:
         """Drop everything: something was published. What is being read just now is not kept either."""
@@ -82,7 +84,7 @@ class RankingCache:
         self.is_trusted = is_trusted
         self.forget()
 
-    def keep(self, key: tuple[str, bool], entry: Entry, generation: int) -> None:
+    def keep(self, key: Key, entry: Entry, generation: int) -> None:
         """Remember an answer, unless something was published since its reading began."""
         if self.is_trusted and self.generation == generation:
             if len(self.entries) >= ENTRIES:
@@ -118,20 +120,21 @@ class PublishedRankings:
                 accepted = value
             elif name == b"if-none-match":
                 known = value
-        key = (path, accepts_gzip(accepted))
+        # Over https an answer has one header more.
+        key = (path, accepts_gzip(accepted), scope["scheme"] == "https")
         entry = self.cache.entries.get(key)
         if entry is None:
             entry = await self._read(key, scope, receive, send)
             if entry is None:
                 return
         if known and (known == entry.etag or matches(known, entry.etag)):
-            await send(entry.not_modified)
+            await send({**entry.not_modified})  # a copy: layers in front add headers of this request to it
             await send(_NO_BODY)
         else:
-            await send(entry.start)
+            await send({**entry.start})
             await send(entry.body)
 
-    async def _read(self, key: tuple[str, bool], scope: Scope, receive: Receive, send: Send) -> Entry | None:
+    async def _read(self, key: Key, scope: Scope, receive: Receive, send: Send) -> Entry | None:
         """Ask the application and keep its answer; what cannot be kept is passed on as it is."""
         generation = self.cache.generation
         messages: list[Message] = []

@@ -46,13 +46,22 @@ class Api:
         attempts = _ATTEMPTS if method in ("GET", "POST") else 1
         for attempt in range(1, attempts + 1):
             try:
-                self.requests += 1
-                return await self.http.request(method, PREFIX + path, headers=headers, **options)
+                return await self._taken(method, PREFIX + path, headers=headers, **options)
             except httpx.TransportError:
                 if attempt == attempts:
                     raise
                 await asyncio.sleep(0.2 * attempt)
         raise AssertionError("the loop returns or raises")
+
+    async def _taken(self, method: str, url: str, **options: Any) -> httpx.Response:
+        """Send a request, again and again as long as the server says that it comes too soon (Retry-After)."""
+        while True:
+            self.requests += 1
+            response = await self.http.request(method, url, **options)
+            if response.status_code != 429:
+                return response
+            self.refusals["429"] += 1
+            await asyncio.sleep(float(response.headers["retry-after"]))
 
 
 class Caller:

@@ -33,6 +33,7 @@ FEEDS = frozenset(
 ACCESS: dict[str, frozenset[Role]] = {
     "GET /healthz": PUBLIC,
     "GET /readyz": PUBLIC,
+    "GET /metrics": PUBLIC,  # without METRICS_TOKEN and with another one there is nothing
     "POST /api/v1/auth/token": PUBLIC,
     "POST /api/v1/auth/logout": PEOPLE,
     "POST /api/v1/auth/sso/begin": PUBLIC,

@@ -68,7 +68,9 @@ class World:
     def __init__(self, server_url: str, var_dir: Path, policy: str) -> None:
         self.policy, self._runner = policy, asyncio.Runner()
         self.clock = Clock()
-        self._settings = Settings(var_dir=var_dir, max_upload_bytes=1024 * 1024).on_embedded(server_url)
+        self._settings = Settings(
+            var_dir=var_dir, max_upload_bytes=1024 * 1024, rate_limits="off"
+        ).on_embedded(server_url)
         self.ids: dict[str, str] = {}
         self.scopes: dict[str, str] = {}
         self.documents: dict[str, list[str]] = {}

@@ -96,7 +96,7 @@ async def test_memory_answers_as_the_application_does(
             assert (unchanged.status_code, unchanged.content) == (304, b"")
             assert unchanged.headers["etag"] == first.headers["etag"]
             assert unchanged.headers["x-content-type-options"] == "nosniff"
-        assert {key for key in cache.entries} == {(url, False), (url, True)}
+        assert {key for key in cache.entries} == {(url, False, False), (url, True, False)}
         # Only memory can still answer when the application's table is gone.
         async with as_owner(own_app.state.database) as owner:
             await owner.execute(text("ALTER TABLE result RENAME TO result_gone"))
@@ -171,10 +171,10 @@ def test_what_was_read_before_a_publication_is_not_kept() -> None:
     start = {"status": 200, "headers": [(b"etag", b'"a"')]}
     entry = Entry.of(start, b"{}")
     assert entry is not None
-    cache.keep(("/x", False), entry, begun)
+    cache.keep(("/x", False, False), entry, begun)
     assert cache.entries == {}
-    cache.keep(("/x", False), entry, cache.generation)
-    assert cache.entries == {("/x", False): entry}
+    cache.keep(("/x", False, False), entry, cache.generation)
+    assert cache.entries == {("/x", False, False): entry}
 
 
 async def test_errors_are_passed_on_and_not_kept(own_app: FastAPI) -> None:
