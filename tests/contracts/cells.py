@@ -1,7 +1,7 @@
 """The cells of the matrix: an operation, who calls it, and what of whose it names; and the answer that is due."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 from uuid import UUID, uuid5
@@ -87,7 +87,9 @@ def reaches(world: World, operation: str | None, caller: Caller, thing: Thing) -
 def things_named(world: World, operation: str) -> list[Thing]:
     """Return the things that an operation can name: those with an id for every parameter of its path."""
     wanted = {part.split("}")[0] for part in operation.split("{")[1:]}
-    return [thing for kind in kinds(operation) for thing in world.of(kind) if wanted <= {*thing.ids, "number"}]
+    return [
+        thing for kind in kinds(operation) for thing in world.of(kind) if wanted <= {*thing.ids, "number"}
+    ]
 
 
 def cells(world: World) -> Iterator[Cell]:
@@ -129,12 +131,15 @@ def ids_of(world: World, thing: Thing | None) -> dict[str, str]:
     return common | (thing.ids if thing else {})
 
 
-def of_nothing(thing: Thing) -> Thing:
-    """Return the same kind of thing with ids that nothing has."""
-    ids = {name: str(uuid5(_NOTHING, name)) if _is_id(value) else value for name, value in thing.ids.items()}
-    # What is common to many things stays: the period of a list, the unit of a line.
-    kept = {"period_id"} if len(thing.ids) > 1 else set()
-    return Thing(thing.kind, thing.unit, ids | {k: thing.ids[k] for k in kept & set(ids)}, thing.version)
+def of_nothing(thing: Thing, *kept: str) -> Thing:
+    """Return the same kind of thing with ids that nothing has, but for those `kept`."""
+    # The period of a list is common to many things.
+    stays = {*kept, "period_id"} if len(thing.ids) > 1 else {*kept}
+    ids = {
+        name: str(uuid5(_NOTHING, name)) if _is_id(value) and name not in stays else value
+        for name, value in thing.ids.items()
+    }
+    return replace(thing, ids=ids)
 
 
 def _is_id(value: str) -> bool:

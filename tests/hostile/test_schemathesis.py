@@ -1,0 +1,26 @@
+"""No call that the document allows, and none that it forbids, gets an answer that the document does not declare."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from app.core.embedded import EmbeddedPostgres
+from tests.contracts.world import Caller
+from tests.hostile.driving import Place, Totals, drive, place, role_callers
+from tests.machine.world import quiet
+
+
+@pytest.fixture(scope="module")
+def where(server: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """Give the service on a socket."""
+    with quiet(), place(server.url, tmp_path_factory.mktemp("hostile")) as made:
+        yield made
+
+
+@pytest.mark.parametrize("caller", role_callers(), ids=str)
+def test_made_up_calls_get_declared_answers(where: Place, caller: Caller) -> None:
+    totals = Totals()
+    drive(where, caller, "examples", cases=1, totals=totals)
+    drive(where, caller, "fuzzing", cases=1, totals=totals)
+    assert not totals.failures, "\n".join(f"{what}\n  {how}" for what, how in totals.failures.items())
+    assert totals.cases["fuzzing"] > 100
