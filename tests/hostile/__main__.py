@@ -53,7 +53,9 @@ def table(totals: Totals) -> Table:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/hostile")
-    parser.add_argument("--cases", type=int, default=20, help="examples of an operation, per caller and phase")
+    parser.add_argument(
+        "--cases", type=int, default=20, help="examples of an operation, per caller and phase"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--as", dest="caller", help="one caller alone: nobody, admin, xa-31999.reporter …")
     parser.add_argument("--phase", choices=PHASES)

@@ -17,6 +17,7 @@ from typing import Any
 import schemathesis
 from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import events, from_schema
+from sqlalchemy import text
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.accounts.permissions import Role
@@ -67,6 +68,18 @@ class Place:
         yield
         self.undoing.is_kept = False
         self._run(saved.rollback)
+
+    def marks(self) -> dict[str, tuple[int, int]]:
+        """Return what differs whenever any row of a table was written or deleted."""
+        return {name: (count, mark) for name, count, mark in self._run(self._marks)}
+
+    async def _marks(self) -> list[Any]:
+        names = text("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
+        every = " UNION ALL ".join(
+            f"SELECT '{name}', count(*), sum(xmin::text::bigint) FROM \"{name}\""
+            for name in await self.held.connection.scalars(names)
+        )
+        return list((await self.held.connection.execute(text(every))).all())
 
     def _run(self, what: Callable[[], Any]) -> Any:
         async def awaited() -> Any:

@@ -1,20 +1,9 @@
 """No call that the document allows, and none that it forbids, gets an answer that the document does not declare."""
 
-from collections.abc import Iterator
-
 import pytest
 
-from app.core.embedded import EmbeddedPostgres
 from tests.contracts.world import Caller
-from tests.hostile.driving import Place, Totals, drive, place, role_callers
-from tests.machine.world import quiet
-
-
-@pytest.fixture(scope="module")
-def where(server: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    """Give the service on a socket."""
-    with quiet(), place(server.url, tmp_path_factory.mktemp("hostile")) as made:
-        yield made
+from tests.hostile.driving import Place, Totals, drive, role_callers
 
 
 @pytest.mark.parametrize("caller", role_callers(), ids=str)
