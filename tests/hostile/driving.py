@@ -65,9 +65,11 @@ class Place:
         """Let the requests inside see what the earlier ones did, and take it all back in the end."""
         saved = self._run(self.held.connection.begin_nested)
         self.undoing.is_kept = True
-        yield
-        self.undoing.is_kept = False
-        self._run(saved.rollback)
+        try:
+            yield
+        finally:
+            self.undoing.is_kept = False
+            self._run(saved.rollback)
 
     def marks(self) -> dict[str, tuple[int, int]]:
         """Return what differs whenever any row of a table was written or deleted."""

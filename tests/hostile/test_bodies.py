@@ -21,6 +21,9 @@ SOME = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
+# A wrong password is counted, whatever else is refused.
+SURVIVES = frozenset({"POST /api/v1/me/password"})
+
 
 @pytest.fixture(scope="module")
 def reached(where: Place) -> dict[str, Cell]:
@@ -55,20 +58,23 @@ def require_harmless(where: Place, cell: Cell, content: bytes) -> None:
         before = where.marks()
         answer = sent(where, cell, content)
         assert answer.status_code < 500, f"{cell}: {content[:300]!r} {answer.text[:300]}"
-        if answer.status_code >= 400:
+        if answer.status_code >= 400 and cell.operation not in SURVIVES:
             assert where.marks() == before, f"{cell}: {content[:300]!r} was refused and wrote"
 
 
 def test_odd_values_in_any_body_are_refused_or_taken(where: Place, reached: dict[str, Cell]) -> None:
     for name, cell in reached.items():
         body = body_of(where.held.app, operations_of(where.held.app)[name], ids_of(where.held, cell.thing))
+        _odd_bodies(where, cell, body)
 
-        @SOME
-        @given(mutations(body))
-        def harmless(content: bytes, cell: Cell = cell) -> None:
-            require_harmless(where, cell, content)
 
-        harmless()
+def _odd_bodies(where: Place, cell: Cell, body: Any) -> None:
+    @SOME
+    @given(mutations(body))
+    def harmless(content: bytes) -> None:
+        require_harmless(where, cell, content)
+
+    harmless()
 
 
 def raw_bodies() -> Iterator[bytes]:
@@ -86,7 +92,7 @@ def test_what_is_hardly_json_is_refused_everywhere(where: Place, reached: dict[s
         require_harmless(where, dossier, content)
     for number, cell in enumerate(reached.values()):
         # each operation gets its share of them
-        for content in RAW_VALUES[number % 4 :: 4]:
+        for content in RAW_VALUES[number % 8 :: 8]:
             require_harmless(where, cell, content)
 
 
@@ -94,6 +100,7 @@ def test_what_a_dossier_takes_it_gives_back(where: Place, reached: dict[str, Cel
     cell = reached["PATCH /api/v1/submissions/{submission_id}"]
     assert cell.thing is not None
     assert cell.thing.unit == UNIT
+    dossier = cell.thing.ids["submission_id"]
 
     @settings(SOME, max_examples=40)
     @given(st.text(min_size=1, max_size=80), st.integers(0, 10**15), st.integers(1, 10**6))
@@ -103,7 +110,9 @@ def test_what_a_dossier_takes_it_gives_back(where: Place, reached: dict[str, Cel
             took = sent(where, cell, json.dumps({"answers": answers}).encode())
             assert took.status_code < 500, took.text
             if took.is_success:
-                kept = took.json()["content"]["answers"]
+                headers = {"Authorization": f"Bearer {where.held.tokens[cell.caller.name]}"}
+                read = httpx.get(f"{where.url}/api/v1/submissions/{dossier}", headers=headers)
+                kept = read.json()["content"]["answers"]
                 assert kept["1.4"]["figures"] == {"a": a, "b": b}
                 assert kept["1.1"].get("note", "") == note.strip()
 
