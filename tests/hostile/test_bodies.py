@@ -112,7 +112,7 @@ def test_what_a_dossier_takes_it_gives_back(where: Place, reached: dict[str, Cel
             if took.is_success:
                 headers = {"Authorization": f"Bearer {where.held.tokens[cell.caller.name]}"}
                 read = httpx.get(f"{where.url}/api/v1/submissions/{dossier}", headers=headers)
-                kept = read.json()["content"]["answers"]
+                kept = read.json()["answers"]
                 assert kept["1.4"]["figures"] == {"a": a, "b": b}
                 assert kept["1.1"].get("note", "") == note.strip()
 
