@@ -22,7 +22,8 @@ from tests.contracts.cells import (
     reaches,
     size,
 )
-from tests.contracts.world import CALLERS, UNIT, Caller, Thing, World, world
+from tests.contracts.world import CALLERS, Caller, Thing, World, world
+from tests.scene import UNIT
 
 DOORS = (401, 403, 404)
 # The same words about ids that are there and ids that are not; so nearly the same work.

@@ -3,6 +3,7 @@
 Made once per run in a database of its own and committed; every call of a cell is rolled back.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import httpx
 from fastapi import FastAPI
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -108,6 +110,17 @@ class Thing:
         return f"{self.kind} of {self.unit or '–'}"
 
 
+class PatientClient(CheckedClient):
+    """Asks again where the end of an upload still goes on behind its answer: here there is one connection only."""
+
+    async def request(self, method: str, url: Any, **options: Any) -> httpx.Response:
+        answer = await super().request(method, url, **options)
+        if answer.status_code == 503:
+            await asyncio.sleep(0.5)
+            answer = await super().request(method, url, **options)
+        return answer
+
+
 @dataclass
 class World:
     """The things, everybody's clients, and the connection on which each call is played and undone."""
@@ -138,7 +151,7 @@ class World:
         """Return the client of a caller."""
         if caller.name not in self.clients:
             headers = {"Authorization": f"Bearer {self.tokens[caller.name]}"} if caller.name else {}
-            self.clients[caller.name] = CheckedClient(self.app, headers=headers)
+            self.clients[caller.name] = PatientClient(self.app, headers=headers)
         return self.clients[caller.name]
 
     @asynccontextmanager
@@ -229,7 +242,7 @@ async def _add_foreign_province(app: FastAPI) -> None:
             )
     for caller in CALLERS:
         if caller.place in FOREIGN_UNITS and caller.role not in (None, Role.SERVICE):
-            await account(app, caller.name, caller.role, caller.place, caller.place)  # type: ignore[arg-type]
+            await account(app, caller.name, caller.role, caller.place, caller.place)
 
 
 async def _made(app: FastAPI, clock: Clock) -> tuple[list[Thing], Json]:

@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.contracts.cells import REACHED, Cell, body_of, cells, ids_of, operations_of
-from tests.contracts.world import UNIT
 from tests.hostile.bodies import RAW_VALUES, mutations
 from tests.hostile.driving import Place
+from tests.scene import UNIT
 
 SOME = settings(
     max_examples=12,
