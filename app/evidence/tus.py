@@ -133,7 +133,7 @@ async def get_new_document(
             max_length=16_384,
             description="the fields of a new document: `name base64(UTF-8)`, separated by commas; "
             "`filename` is understood as `file_name`",
-            examples=["period_id MDE5…,unit_id MDE5…,file_name UXV54bq/dCDEkeG7i25oLnBkZg=="],
+            examples=["period_id MDE5YQ==,unit_id MDE5Yg==,file_name UXV54bq/dCDEkeG7i25oLnBkZg=="],
         ),
     ],
 ) -> NewDocumentIn:

@@ -98,7 +98,10 @@ async def locked_progress_of(session: AsyncSession, caller: Principal, upload_id
     Raises: UploadNotFound (404).
     """
     # A statement of its own: one that waits for the lock still sees the pieces as they were before it waited.
-    await session.execute(select(ResumableUpload.id).where(ResumableUpload.id == upload_id).with_for_update())
+    mine = select(ResumableUpload.id).where(
+        ResumableUpload.id == upload_id, ResumableUpload.begun_by == caller.id
+    )
+    await session.execute(mine.with_for_update())
     return await progress_of(session, caller, upload_id)
 
 
