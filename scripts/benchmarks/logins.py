@@ -24,7 +24,7 @@ NAMES = ["auditor", "reviewer", "leader", "dashboard"]
 async def measure() -> dict[str, Any]:
     """Measure the spells and how long a refusal takes for a name that exists and one that does not."""
     async with filled_database() as (_, server):
-        with service(server.url, RATE_LIMITS="") as (port, _pid):
+        with service(server.url, RATE_LIMITS="off") as (port, _pid):
             return await _spells(port) | await _refusals(port)
 
 

@@ -169,7 +169,7 @@ class World:
 async def world(server_url: str, var_dir: Path) -> AsyncIterator[World]:
     """Make the world, hold it, and end it."""
     settings = Settings(var_dir=var_dir, max_upload_bytes=1024 * 1024).on_embedded(server_url)
-    settings = settings.model_copy(update={"rate_limits": ""})
+    settings = settings.model_copy(update={"rate_limits": "off"})
     database = Database(await _clone(server_url, f"matrix_{new_id().hex}", "dti_template"), is_local=True)
     clock = Clock()
     app = create_app(settings, database, clock)
