@@ -5,8 +5,8 @@ returns, adjusts, finalizes, publishes and corrects, and prints the rankings. It
 difference between them and the server is printed. The server must use the demo accounts (the embedded default)
 and nobody else may act on it meanwhile.
 
-With --stories: twelve short stories of what goes wrong and how it is put right (a late unit, an appeal, a council of
-three, a person erased …), each on a server of its own whose clock is moved; nothing needs to run. Every outcome is checked.
+With --stories: twelve short stories of what goes wrong and how it is put right (a late unit, an appeal, a lock, a
+forged trail …), each on a server of its own whose clock is moved; nothing needs to run. Every outcome is checked.
 
 Exit status: 0 everything agrees, 1 something differs, 2 the story cannot begin.
 """

@@ -1,4 +1,4 @@
-"""Twelve stories of the review chain, its evidence and its people, each played on a server of its own whose clock can be set."""
+"""Twelve stories of reviewing, evidence and people, each played on a server of its own whose clock can be set."""
 
 from scripts.journey.stories import entry, evidence, outcomes, people, turns, unreviewed, who
 from scripts.journey.stories.telling import Story

@@ -52,7 +52,9 @@ class Cast:
         everybody = self.play.world.everybody
         return next(one.key for one in everybody if one.kind == "district" and one.key != self.district)
 
-    async def tries(self, username: str, password: str, otp: str = "", agent: str = "story") -> httpx.Response:
+    async def tries(
+        self, username: str, password: str, otp: str = "", agent: str = "story"
+    ) -> httpx.Response:
         """Send a log-in, and count it if the credentials are wrong."""
         form = {"grant_type": "password", "username": username, "password": password, "otp": otp}
         return await self.asks(form, {"User-Agent": agent})

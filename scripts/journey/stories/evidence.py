@@ -297,7 +297,9 @@ async def _kept(files: Files, forged: str) -> None:
     stored, gone = set(files.unit.files.values()), files.unit.files[forged]
     size = len(files.contents[forged])
     stays = ["would go: 0 files, 0 bytes", f"stay: {len(stored)} files", f"  on_hold: {len(stored)}"]
-    play.check("what a purge would do", (0, stays), await play.stage.command("evidence", "purge", "--dry-run"))
+    play.check(
+        "what a purge would do", (0, stays), await play.stage.command("evidence", "purge", "--dry-run")
+    )
     path, why = f"/evidence-holds/{held.json()['id']}/release", {"reason": "Đã có kết luận thanh tra."}
     await people["admin"].call("POST", path, if_match=held.headers["etag"], json=why)
     play.tells("admin", "releases the hold")

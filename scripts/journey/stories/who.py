@@ -8,7 +8,7 @@ from scripts.journey.stories.play import Play
 
 
 async def who_did_what(play: Play) -> None:
-    """Accounts are made, proved, locked and erased around a whole year; the trail tells who did what, and a backup all."""
+    """Accounts are made, proved, locked and erased around a year; the trail tells who did what, and a backup all."""
     scope = await play.opens()
     cast = Cast(play)
     await accounts.in_bulk(cast)
