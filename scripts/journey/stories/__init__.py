@@ -15,5 +15,5 @@ STORIES = (
     Story("unreviewed-commune", unreviewed.unreviewed_commune, 14),
     Story("corrected-publication", outcomes.corrected_publication, 23),
     Story("trusted-evidence", evidence.trusted_evidence, 56),
-    Story("who-did-what", who.who_did_what, 60),
+    Story("who-did-what", who.who_did_what, 92),
 )

@@ -63,7 +63,7 @@ async def _in_earnest(cast: Cast, sheet: bytes, rows: list[Row]) -> None:
     play.check("who gets a password", [row[0] for row in rows], list(cast.passwords))
     play.check("nobody keeps them", "no-store", made.headers["cache-control"])
     again = await admin.send("POST", _BY_SHEET, content=sheet, headers=headers, params=params)
-    play.refusal("admin", "sends it once more, as after a lost answer", again, "?")
+    play.refusal("admin", "sends it once more, as after a lost answer", again, "idempotency_key_reused")
     play.check("accounts afterwards", before + len(rows), await _accounts(cast))
 
 
