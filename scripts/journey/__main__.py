@@ -1,12 +1,12 @@
-"""scripts/year: live through one assessment year on a running server, over HTTP alone; or tell eleven stories.
+"""scripts/year: live through one assessment year on a running server, over HTTP alone; or tell twelve stories.
 
 Opens the period, fills every unit of Cà Mau with plausible seeded figures, uploads evidence, submits, reviews,
 returns, adjusts, finalizes, publishes and corrects, and prints the rankings. It keeps books of its own; any
 difference between them and the server is printed. The server must use the demo accounts (the embedded default)
 and nobody else may act on it meanwhile.
 
-With --stories: eleven short stories of what goes wrong and how it is put right (a late unit, an appeal, a council of
-three …), each on a server of its own whose clock is moved; nothing needs to run. Every outcome is checked.
+With --stories: twelve short stories of what goes wrong and how it is put right (a late unit, an appeal, a lock, a
+forged trail …), each on a server of its own whose clock is moved; nothing needs to run. Every outcome is checked.
 
 Exit status: 0 everything agrees, 1 something differs, 2 the story cannot begin.
 """
@@ -42,7 +42,7 @@ def read_options() -> argparse.Namespace:
         help="take only so many units, the smallest district's communes first; at least 2",
     )
     parser.add_argument("--at-once", type=int, default=8, help="units at work at a time (%(default)s)")
-    parser.add_argument("--stories", action="store_true", help="tell the eleven stories instead")
+    parser.add_argument("--stories", action="store_true", help="tell the twelve stories instead")
     parser.add_argument("--only", metavar="NAME", help="tell only this story")
     options = parser.parse_args()
     if options.only and not options.stories:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -65,10 +66,10 @@ class Api:
 
 
 class Caller:
-    """Somebody who calls the API: the public, until log-in data are given."""
+    """Somebody who calls the API: the public, until log-in data are given; `code` gives his app's present one."""
 
-    def __init__(self, api: Api, **log_in: str) -> None:
-        self._api, self._log_in = api, log_in
+    def __init__(self, api: Api, code: Callable[[], str] | None = None, **log_in: str) -> None:
+        self._api, self._code, self._log_in = api, code, log_in
         self._token, self._refresh, self._valid_until = "", "", 0.0
         self._one_log_in = asyncio.Lock()
 
@@ -145,7 +146,8 @@ class Caller:
             elif "client_id" in self._log_in:
                 form = {"grant_type": "client_credentials", **self._log_in}
             else:
-                form = {"grant_type": "password", **self._log_in}
+                shown = {"otp": self._code()} if self._code else {}
+                form = {"grant_type": "password", **self._log_in, **shown}
             response = await self._api.send("POST", "/auth/token", data=form)
             if not response.is_success:
                 raise UnexpectedAnswer(response, f"a token for {self._log_in.get('username', 'a service')}")
@@ -168,9 +170,9 @@ class People:
             self._known[username] = Caller(self._api, username=username, password=self._password)
         return self._known[username]
 
-    def know(self, username: str, password: str) -> None:
-        """Let somebody call who has another password than the demo accounts."""
-        self._known[username] = Caller(self._api, username=username, password=password)
+    def know(self, username: str, password: str, code: Callable[[], str] | None = None) -> None:
+        """Let somebody call who has another password than the demo accounts, and maybe an app that makes codes."""
+        self._known[username] = Caller(self._api, code, username=username, password=password)
 
     def forget(self) -> None:
         """Forget every log-in, as when so much time has passed that they have ended."""

@@ -31,8 +31,8 @@ def printed(screen: Console) -> str:
     return screen.file.getvalue()
 
 
-def test_there_are_eleven_stories_of_different_names() -> None:
-    assert len({story.name for story in STORIES}) == 11
+def test_there_are_twelve_stories_of_different_names() -> None:
+    assert len({story.name for story in STORIES}) == 12
     assert all(story.summary for story in STORIES)
 
 

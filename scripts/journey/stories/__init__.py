@@ -1,6 +1,6 @@
-"""Eleven stories of the review chain and its evidence, each played on a server of its own whose clock can be set."""
+"""Twelve stories of reviewing, evidence and people, each played on a server of its own whose clock can be set."""
 
-from scripts.journey.stories import entry, evidence, outcomes, people, turns, unreviewed
+from scripts.journey.stories import entry, evidence, outcomes, people, turns, unreviewed, who
 from scripts.journey.stories.telling import Story
 
 STORIES = (
@@ -15,4 +15,5 @@ STORIES = (
     Story("unreviewed-commune", unreviewed.unreviewed_commune, 14),
     Story("corrected-publication", outcomes.corrected_publication, 23),
     Story("trusted-evidence", evidence.trusted_evidence, 56),
+    Story("who-did-what", who.who_did_what, 92),
 )

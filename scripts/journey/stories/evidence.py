@@ -297,7 +297,9 @@ async def _kept(files: Files, forged: str) -> None:
     stored, gone = set(files.unit.files.values()), files.unit.files[forged]
     size = len(files.contents[forged])
     stays = ["would go: 0 files, 0 bytes", f"stay: {len(stored)} files", f"  on_hold: {len(stored)}"]
-    play.check("what a purge would do", (0, stays), await play.stage.evidence("purge", "--dry-run"))
+    play.check(
+        "what a purge would do", (0, stays), await play.stage.command("evidence", "purge", "--dry-run")
+    )
     path, why = f"/evidence-holds/{held.json()['id']}/release", {"reason": "Đã có kết luận thanh tra."}
     await people["admin"].call("POST", path, if_match=held.headers["etag"], json=why)
     play.tells("admin", "releases the hold")
@@ -308,7 +310,7 @@ async def _kept(files: Files, forged: str) -> None:
         f"stay: {len(stored) - 1} files",
         f"  cited_and_kept_for_ever: {len(stored) - 1}",
     ]
-    play.check("and without the hold", (0, goes), await play.stage.evidence("purge", "--dry-run"))
+    play.check("and without the hold", (0, goes), await play.stage.command("evidence", "purge", "--dry-run"))
 
 
 async def _proved(files: Files, document: str) -> None:
@@ -316,13 +318,13 @@ async def _proved(files: Files, document: str) -> None:
     play, stage = files.play, files.play.stage
     sizes = {sha256(content): len(content) for content in files.contents.values()}
     ok = (0, [f"OK {len(sizes)} files, {sum(sizes.values())} bytes"])
-    play.check("every file and every hash", ok, await stage.evidence("verify"))
+    play.check("every file and every hash", ok, await stage.command("evidence", "verify"))
     name, content = content_name(files.unit.files[document]), files.contents[document]
     place = stage.settings.evidence_path / name
     altered = bytes([content[0] ^ 1]) + content[1:]
     place.write_bytes(altered)
     play.tells("somebody", "alters a byte on the disk")
     found = f"damaged  {name}: the content has the hash {sha256(altered)}; needed by documents {document}"
-    play.check("what is found", (1, [found]), await stage.evidence("verify"))
+    play.check("what is found", (1, [found]), await stage.command("evidence", "verify"))
     place.write_bytes(content)
-    play.check("once it is put back", ok, await stage.evidence("verify"))
+    play.check("once it is put back", ok, await stage.command("evidence", "verify"))
