@@ -100,7 +100,8 @@ def cells(world: World) -> Iterator[Cell]:
         for caller in CALLERS:
             is_public = roles is PUBLIC
             if operation in relations.SAME_FOR_ALL:
-                yield Cell(operation, caller, named[0], relations.SAME_FOR_ALL[operation])
+                first = named[0] if named else None
+                yield Cell(operation, caller, first, relations.SAME_FOR_ALL[operation])
             elif not is_public and (caller.role is None or caller.role not in roles):
                 refusal = 401 if caller.role is None else 403
                 yield Cell(operation, caller, named[0] if named else None, refusal)

@@ -43,13 +43,14 @@ def of_caller(there: World, caller: Caller) -> list[Cell]:
         cell
         for cell in cells(there)
         if cell.caller == caller
-        and cell.operation not in relations.NOT_YET
         and not (cell.operation == "POST /api/v1/auth/logout" and cell.expected == REACHED)
     ]
 
 
 def is_as_due(cell: Cell, answer: httpx.Response) -> bool:
     """Answer whether an answer is the one a cell is due."""
+    if answer.status_code >= 500:
+        return answer.status_code == 503 and cell.operation in relations.PROVIDER_IS_AWAY
     if cell.expected == REACHED:
         return answer.status_code not in DOORS
     return answer.status_code == cell.expected
@@ -76,13 +77,14 @@ async def test_everybody_reaches_what_the_matrix_says_and_reads_of_nothing_else(
 
 def secret_from(there: World, caller: Caller) -> dict[str, Thing]:
     """Return the ids and words that a caller must never read, with what they are of."""
-    open_to = {word for thing in there.things if reaches(there, None, caller, thing) for word in thing.words}
-    return {
-        word: thing
-        for thing in there.things
-        if not reaches(there, None, caller, thing)
-        for word in thing.words - open_to
-    }
+    known = [thing for thing in there.things if may_know(there, caller, thing)]
+    open_to = {word for thing in known for word in thing.words}
+    return {word: thing for thing in there.things if thing not in known for word in thing.words - open_to}
+
+
+def may_know(there: World, caller: Caller, thing: Thing) -> bool:
+    """Answer whether a caller may read the words of a thing: colleagues know each other."""
+    return reaches(there, None, caller, thing) or (thing.kind == "user" and caller.place == thing.unit)
 
 
 def test_everybody_is_kept_from_something_but_those_who_oversee_the_province(there: World) -> None:
@@ -94,7 +96,7 @@ def test_the_matrix_says_what_every_operation_names(there: World) -> None:
     for operation in operations_of(there.app):
         for kind in kinds(operation):
             assert there.of(kind), f"{operation}: tests/contracts/world.py makes no {kind}"
-    assert set(relations.BY_OPERATION) | set(relations.NAMED_ELSEWHERE) | relations.NOT_YET <= set(ACCESS)
+    assert set(relations.BY_OPERATION) | set(relations.NAMED_ELSEWHERE) <= set(ACCESS)
 
 
 def test_the_matrix_has_its_size(there: World) -> None:
