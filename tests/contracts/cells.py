@@ -119,6 +119,7 @@ def cells(world: World) -> Iterator[Cell]:
 # --- playing a cell -----------------------------------------------------------------------------------------
 
 _NOTHING = UUID("01a200ed-6325-762a-8d8d-25dc3465d7ad")
+NOTHING = str(uuid5(_NOTHING, "nothing"))
 
 
 def ids_of(world: World, thing: Thing | None) -> dict[str, str]:
@@ -198,7 +199,7 @@ async def play(
         sent |= _bytes(name, ids, sent["headers"])
     elif "application/yaml" in operation.get("requestBody", {}).get("content", {}):
         sent |= {"content": b"key: x", "headers": {"Content-Type": "application/yaml"}}
-    return await client.request(method, path, params=query, **sent | changes)
+    return await client.request(method, path, **{"params": query} | sent | changes)
 
 
 def _query(parameter: Json, ids: dict[str, str]) -> str | None:

@@ -365,7 +365,7 @@ class _Maker:
         lent = await lend(self.scene, f"{UNIT}.leader", f"{UNIT}.deputy")
         people = (f"{UNIT}.leader", f"{UNIT}.deputy")
         self.add("delegation", UNIT, {"delegation_id": lent["id"]}, lent["id"], people=people)
-        places = {PROVINCE: "reviewer", DISTRICT: f"{DISTRICT}.reporter", FOREIGN: "b-leader"}
+        places = {PROVINCE: "dashboard", DISTRICT: f"{DISTRICT}.reporter", FOREIGN: "b-leader"}
         for unit, name in (
             places | {key: f"{key}.reporter" for key in (UNIT, SIBLING, COUSIN, "b-xa")}
         ).items():
