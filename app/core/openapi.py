@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from app.core.limits import TooManyRequests
+from app.core.links import add_links
 from app.core.problems import (
     BodyTooLarge,
     BodyUnreadable,
@@ -49,6 +50,7 @@ def describe(app: FastAPI) -> None:
             schemas["Problem"] = _problem_schema()
             for name in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(name, None)
+            add_links(document)
             app.openapi_schema = document
         return app.openapi_schema
 

@@ -7,12 +7,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.accounts.permissions import Principal
 from app.core.audit import record
 from app.core.problems import Problem
-from app.evidence.hold_queries import keep_still, may_release
+from app.evidence.hold_queries import keep_still, may_release, oversees
 from app.evidence.hold_rules import DENIAL_TEXT, Action, denial
 from app.evidence.hold_schemas import HoldIn
 from app.evidence.models import Hold
 from app.periods.queries import period_by_id
-from app.units.models import Unit
 from app.units.queries import UnitNotFound
 
 
@@ -26,10 +25,10 @@ class HoldReleased(Problem):
 async def set_hold(session: AsyncSession, new: HoldIn, *, by: Principal, now: datetime) -> Hold:
     """Keep the evidence of a period, of one unit or of all; once this is committed, nothing of it goes.
 
-    Raises: PeriodNotFound, UnitNotFound.
+    Raises: PeriodNotFound, UnitNotFound where there is none or it is not below the caller's.
     """
     await period_by_id(session, new.period_id)
-    if new.unit_id is not None and await session.get(Unit, new.unit_id) is None:
+    if new.unit_id is not None and not await oversees(session, by, new.unit_id, now):
         raise UnitNotFound()
     await keep_still(session)
     unreleased = dict.fromkeys(("released_by", "released_at", "release_reason"))

@@ -1,23 +1,26 @@
-"""Reading holds on evidence."""
+"""Reading holds on evidence: those on units below one's own, and those that are on every unit."""
 
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.permissions import Permission, Principal
 from app.core.http import AllowedAction
 from app.core.paging import Paging
 from app.core.problems import Lang, NotFound
+from app.core.vietnamese import VIETNAM
 from app.evidence.hold_rules import DENIAL_TEXT, Action, denial
 from app.evidence.hold_schemas import HoldOut
 from app.evidence.models import Hold
+from app.units.queries import below
 
 _KEEPING = 5170  # the name of a lock of this database
 
 
 class HoldNotFound(NotFound):
-    """No such hold."""
+    """No such hold, or one on a unit that is none of the caller's."""
 
     code = "hold_not_found"
     title_vi, title_en = "Không tìm thấy lệnh giữ tài liệu", "Hold not found"
@@ -31,12 +34,28 @@ async def keep_still(session: AsyncSession) -> None:
     await session.execute(select(func.pg_advisory_xact_lock(_KEEPING)))
 
 
-async def hold_by_id(session: AsyncSession, hold_id: UUID, *, lock: bool = False) -> Hold:
-    """Return a hold, locked against other writers if asked.
+def _units_of(caller: Principal, now: datetime) -> Select[UUID]:
+    return below(caller.units_with(Permission.HOLD_READ), now.astimezone(VIETNAM).date())
+
+
+def _visible_to(caller: Principal, now: datetime) -> ColumnElement[bool]:
+    return or_(Hold.unit_id.is_(None), Hold.unit_id.in_(_units_of(caller, now)))
+
+
+async def oversees(session: AsyncSession, caller: Principal, unit_id: UUID, now: datetime) -> bool:
+    """Answer whether a unit is one of those whose holds the caller reads."""
+    units = _units_of(caller, now).subquery()
+    return await session.scalar(select(units.c.unit_id).where(units.c.unit_id == unit_id)) is not None
+
+
+async def hold_for(
+    session: AsyncSession, caller: Principal, hold_id: UUID, now: datetime, *, lock: bool = False
+) -> Hold:
+    """Return a hold the caller may see, locked against other writers if asked.
 
     Raises: HoldNotFound.
     """
-    query = select(Hold).where(Hold.id == hold_id)
+    query = select(Hold).where(Hold.id == hold_id, _visible_to(caller, now))
     hold = await session.scalar(query.with_for_update() if lock else query)
     if hold is None:
         raise HoldNotFound()
@@ -44,10 +63,15 @@ async def hold_by_id(session: AsyncSession, hold_id: UUID, *, lock: bool = False
 
 
 async def holds_page(
-    session: AsyncSession, paging: Paging, *, period_id: UUID | None
+    session: AsyncSession, caller: Principal, paging: Paging, now: datetime, *, period_id: UUID | None
 ) -> tuple[list[Hold], int]:
-    """Return one page of the holds (on a period), released ones too, the latest first, and how many there are."""
-    query = select(Hold) if period_id is None else select(Hold).where(Hold.period_id == period_id)
+    """Return one page of the holds the caller may see (on a period), the latest first, and how many there are.
+
+    Released ones too.
+    """
+    query = select(Hold).where(_visible_to(caller, now))
+    if period_id is not None:
+        query = query.where(Hold.period_id == period_id)
     total = await session.scalar(select(func.count()).select_from(query.subquery())) or 0
     ordered = query.order_by(Hold.id.desc()).offset(paging.offset).limit(paging.page_size)
     return list(await session.scalars(ordered)), total

@@ -25,12 +25,13 @@ routes = router("/evidence-holds", "Lệnh giữ tài liệu · Evidence holds")
 async def list_holds(
     caller: CanRead,
     session: DbSession,
+    now: Now,
     paging: PagingQuery,
     lang: Language,
     period_id: UUID | None = None,
 ) -> Page[HoldOut]:
     """List the holds on evidence, the latest first, released ones too."""
-    rows, total = await queries.holds_page(session, paging, period_id=period_id)
+    rows, total = await queries.holds_page(session, caller, paging, now, period_id=period_id)
     return Page[HoldOut].of([queries.hold_out(row, caller, lang) for row in rows], total, paging)
 
 
@@ -52,10 +53,10 @@ async def set_hold(
 
 @routes.get("/{hold_id}", response_model=HoldOut, responses=problems(queries.HoldNotFound))
 async def read_hold(
-    hold_id: UUID, caller: CanRead, session: DbSession, lang: Language, response: Response
+    hold_id: UUID, caller: CanRead, session: DbSession, now: Now, lang: Language, response: Response
 ) -> HoldOut:
     """Show a hold."""
-    hold = await queries.hold_by_id(session, hold_id)
+    hold = await queries.hold_for(session, caller, hold_id, now)
     set_etag(response, hold)
     return queries.hold_out(hold, caller, lang)
 
@@ -77,7 +78,7 @@ async def release_hold(
     response: Response,
 ) -> HoldOut:
     """Release a hold, with a reason; what it covered may go again if nothing else keeps it."""
-    hold = await queries.hold_by_id(session, hold_id, lock=True)
+    hold = await queries.hold_for(session, caller, hold_id, now, lock=True)
     require_version(hold, if_match)
     await actions.release(session, hold, body.reason, by=caller, now=now)
     set_etag(response, hold)

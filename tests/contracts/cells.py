@@ -100,7 +100,8 @@ def cells(world: World) -> Iterator[Cell]:
         for caller in CALLERS:
             is_public = roles is PUBLIC
             if operation in relations.SAME_FOR_ALL:
-                yield Cell(operation, caller, named[0], relations.SAME_FOR_ALL[operation])
+                first = named[0] if named else None
+                yield Cell(operation, caller, first, relations.SAME_FOR_ALL[operation])
             elif not is_public and (caller.role is None or caller.role not in roles):
                 refusal = 401 if caller.role is None else 403
                 yield Cell(operation, caller, named[0] if named else None, refusal)
@@ -118,6 +119,7 @@ def cells(world: World) -> Iterator[Cell]:
 # --- playing a cell -----------------------------------------------------------------------------------------
 
 _NOTHING = UUID("01a200ed-6325-762a-8d8d-25dc3465d7ad")
+NOTHING = str(uuid5(_NOTHING, "nothing"))
 
 
 def ids_of(world: World, thing: Thing | None) -> dict[str, str]:
@@ -197,7 +199,7 @@ async def play(
         sent |= _bytes(name, ids, sent["headers"])
     elif "application/yaml" in operation.get("requestBody", {}).get("content", {}):
         sent |= {"content": b"key: x", "headers": {"Content-Type": "application/yaml"}}
-    return await client.request(method, path, params=query, **sent | changes)
+    return await client.request(method, path, **{"params": query} | sent | changes)
 
 
 def _query(parameter: Json, ids: dict[str, str]) -> str | None:

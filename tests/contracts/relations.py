@@ -47,6 +47,8 @@ INSTALLATION = ANYBODY
 
 OWN_AND_OVERSEEN = sight((OVERSEERS, OVERSEEN), (UNIT_ROLES, OWN))
 OVERSEEN_ONLY = sight((OVERSEERS, OVERSEEN))
+# A district's administrator looks after its communes' people, and not after his colleagues.
+ACCOUNTS = sight((ADMIN | AUDITOR, OVERSEEN), (DISTRICT_ADMINS, frozenset({R.BELOW})))
 # Of a dossier an agency reads the indicators it verifies, and nothing that speaks of the whole.
 WHOLE = OWN_AND_OVERSEEN
 
@@ -64,11 +66,15 @@ READS: dict[str, Sight] = {
     "appeal": OWN_AND_OVERSEEN,
     "council": OVERSEEN_ONLY,
     "reviewing unit": sight((REVIEWERS | LEADERS, OWN)),
-    "delegation": sight((ADMIN | AUDITOR | DISTRICT_ADMINS, OVERSEEN)),  # and those it is between
-    "user": sight((ADMIN | AUDITOR | DISTRICT_ADMINS, OVERSEEN)),
+    "delegation": ACCOUNTS,  # and those it is between
+    "user": ACCOUNTS,
+    "log-in": NOBODY,  # but who is logged in
     "notice": NOBODY,  # but whom it tells
-    "hold": INSTALLATION,
-    "service account": INSTALLATION,
+    "hold": sight((ADMIN | AUDITOR, OVERSEEN)),
+    "hold on all": INSTALLATION,
+    "service account": sight((ADMIN | AUDITOR, OVERSEEN)),  # an auditor in his trail alone
+    "event": sight((AUDITOR, OVERSEEN)),
+    "event of the system": INSTALLATION,
     "period": INSTALLATION,
     "unit": INSTALLATION,
     "set": INSTALLATION,
@@ -82,7 +88,7 @@ KINDS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("{document_id}", ("document",)),
     ("{upload_id}", ("upload",)),
     ("{council_id}", ("council",)),
-    ("{hold_id}", ("hold",)),
+    ("{hold_id}", ("hold", "hold on all")),
     ("{hand_over_id}", ("hand-over",)),
     ("{scope_id}", ("scope",)),
     ("{result_id}", ("result announced", "result published", "result unsigned")),
@@ -90,6 +96,8 @@ KINDS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("{delegation_id}", ("delegation",)),
     ("{user_id}", ("user",)),
     ("{account_id}", ("service account",)),
+    ("{log_in_id}", ("log-in",)),
+    ("{event_id}", ("event", "event of the system")),
     ("{notice_id}", ("notice",)),
     ("/hand-overs", ("reviewing unit", "period")),
     ("{period_id}", ("period",)),
@@ -104,6 +112,7 @@ NAMED_ELSEWHERE: dict[str, str] = {
     "GET /api/v1/evidence": "evidence of a unit",
     "POST /api/v1/evidence": "evidence of a unit",
     "POST /api/v1/evidence/uploads": "evidence of a unit",
+    "POST /api/v1/evidence-holds": "evidence of a unit",
     "POST /api/v1/councils": "reviewing unit",
     "POST /api/v1/periods/{period_id}/hand-overs": "reviewing unit",
     "GET /api/v1/periods/{period_id}/hand-overs": "period",
@@ -134,6 +143,7 @@ BY_OPERATION: dict[str, Sight] = {
         )
     },
     "POST /api/v1/submissions/{submission_id}/evidence/{document_id}/links": WHOLE,
+    "POST /api/v1/evidence-holds": sight((ADMIN, OVERSEEN)),
     # whoever may see a council need not be the one who manages it
     "PUT /api/v1/councils/{council_id}/seats": sight((REVIEWERS | LEADERS, OWN)),
     "POST /api/v1/scopes/{scope_id}/finalize": sight((REVIEWERS, OWN)),
@@ -143,21 +153,19 @@ BY_OPERATION: dict[str, Sight] = {
     "POST /api/v1/results/{result_id}/withdraw": sight((LEADERS, OWN)),
 }
 
-# Operations that answer the same whatever is named: a link is judged by its token.
+# Operations that answer the same whoever calls and whatever is named: a link is judged by its token, metrics by theirs.
 SAME_FOR_ALL: dict[str, int] = {
+    "GET /metrics": 404,
     "GET /api/v1/evidence/{document_id}/linked": 401,
     "GET /api/v1/submissions/{submission_id}/evidence/{document_id}/linked": 401,
 }
 
-# Written down as they should be, and not so yet: taken out of here when they are.
-NOT_YET: frozenset[str] = frozenset(
+# What asks the province's provider of log-ins, which is away here.
+PROVIDER_IS_AWAY = frozenset(
     {
-        "GET /api/v1/users",
-        "GET /api/v1/users/{user_id}",
-        "PATCH /api/v1/users/{user_id}",
-        "GET /api/v1/delegations",
-        "GET /api/v1/delegations/{delegation_id}",
-        "POST /api/v1/delegations/{delegation_id}/end",
-        "GET /api/v1/audit",
+        "POST /api/v1/auth/sso/begin",
+        "POST /api/v1/auth/sso/finish",
+        "POST /api/v1/me/identity/begin",
+        "POST /api/v1/me/identity/finish",
     }
 )

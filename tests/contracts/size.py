@@ -22,7 +22,7 @@ def main() -> None:
     with quiet(), tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with EmbeddedPostgres(folder / "pg", fast=True) as server:
-            upgrade(server.url)
+            upgrade(server.owner_url, server.url)
             asyncio.run(_fill(server.url))
             for what, count in asyncio.run(_size(server.url, folder / "var")).items():
                 print(f"{what:>16} {count}")

@@ -3,7 +3,6 @@
 Made once per run in a database of its own and committed; every call of a cell is rolled back.
 """
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -14,13 +13,14 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import httpx
 from fastapi import FastAPI
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.accounts.first import DEMO_SERVICE, DEMO_SERVICE_SECRET
+from app.accounts.models import User, UserIdentity
 from app.accounts.permissions import Role
+from app.core.audit import AuditEvent
 from app.core.config import Settings
 from app.core.db import Database, new_id
 from app.core.vietnamese import searchable, sort_key
@@ -110,17 +110,6 @@ class Thing:
         return f"{self.kind} of {self.unit or '–'}"
 
 
-class PatientClient(CheckedClient):
-    """Asks again where the end of an upload still goes on behind its answer: here there is one connection only."""
-
-    async def request(self, method: str, url: Any, **options: Any) -> httpx.Response:
-        answer = await super().request(method, url, **options)
-        if answer.status_code == 503:
-            await asyncio.sleep(0.5)
-            answer = await super().request(method, url, **options)
-        return answer
-
-
 @dataclass
 class World:
     """The things, everybody's clients, and the connection on which each call is played and undone."""
@@ -151,7 +140,7 @@ class World:
         """Return the client of a caller."""
         if caller.name not in self.clients:
             headers = {"Authorization": f"Bearer {self.tokens[caller.name]}"} if caller.name else {}
-            self.clients[caller.name] = PatientClient(self.app, headers=headers)
+            self.clients[caller.name] = CheckedClient(self.app, headers=headers)
         return self.clients[caller.name]
 
     @asynccontextmanager
@@ -168,20 +157,20 @@ class World:
 @asynccontextmanager
 async def world(server_url: str, var_dir: Path) -> AsyncIterator[World]:
     """Make the world, hold it, and end it."""
-    settings = Settings(var_dir=var_dir, max_upload_bytes=1024 * 1024).on_embedded(server_url)
-    settings = settings.model_copy(update={"rate_limits": "off"})
+    plain = Settings(var_dir=var_dir, max_upload_bytes=1024 * 1024, rate_limits="off", **_PROVIDER)
+    settings = plain.on_embedded(server_url)
     database = Database(await _clone(server_url, f"matrix_{new_id().hex}", "dti_template"), is_local=True)
     clock = Clock()
     app = create_app(settings, database, clock)
-    things, period = await _made(app, clock)
-    tokens = await _tokens(app, clock)
+    made = await _made(app, clock)
+    tokens = await _tokens(app, clock, made.secrets)
     async with database.session() as session:
         units = await unit_ids_by_key(session)
         parents = await _parents(session)
     async with database.engine.connect() as connection:
         outer = await connection.begin()
         inside = create_app(settings, OneConnection(connection), clock)  # type: ignore[arg-type]
-        held = World(inside, connection, units, parents, tokens, period, things)
+        held = World(inside, connection, units, parents, tokens, made.scene.period, made.things)
         yield held
         for client in held.clients.values():
             await client.aclose()
@@ -195,15 +184,8 @@ async def _parents(session: Any) -> dict[str, str | None]:
     return {keys[unit]: keys.get(parent) for unit, parent in rows}
 
 
-async def _tokens(app: FastAPI, clock: Clock) -> dict[str, str]:
+async def _tokens(app: FastAPI, clock: Clock, secrets: dict[str, str]) -> dict[str, str]:
     found: dict[str, str] = {}
-    admin = await logged_in(app, clock, "b-admin")
-    async with app.state.database.session() as session:
-        unit = (await unit_ids_by_key(session))["b-so"]
-    body = {"client_id": "b-lgsp", "name": "Trục tỉnh B", "unit_id": str(unit)}
-    made = await admin.post("/api/v1/service-accounts", json=body | {"scopes": _SCOPES})
-    assert made.status_code == 201, made.text
-    secrets = {DEMO_SERVICE: DEMO_SERVICE_SECRET, "b-lgsp": made.json()["client_secret"]}
     for caller in CALLERS:
         if caller.role is Role.SERVICE:
             form = {"client_id": caller.name, "client_secret": secrets[caller.name]}
@@ -245,7 +227,7 @@ async def _add_foreign_province(app: FastAPI) -> None:
             await account(app, caller.name, caller.role, caller.place, caller.place)
 
 
-async def _made(app: FastAPI, clock: Clock) -> tuple[list[Thing], Json]:
+async def _made(app: FastAPI, clock: Clock) -> "_Maker":
     scene = await Scene.opened(partial(logged_in, app, clock))
     await _add_foreign_province(app)
     maker = _Maker(app, clock, scene)
@@ -254,13 +236,16 @@ async def _made(app: FastAPI, clock: Clock) -> tuple[list[Thing], Json]:
     await maker.council()
     await maker.people()
     await maker.rest()
-    return maker.things, scene.period
+    await maker.programs()
+    await maker.events()
+    return maker
 
 
 class _Maker:
     def __init__(self, app: FastAPI, clock: Clock, scene: Scene) -> None:
         self.app, self.clock, self.scene = app, clock, scene
         self.things: list[Thing] = []
+        self.secrets = {DEMO_SERVICE: DEMO_SERVICE_SECRET}
 
     def add(
         self,
@@ -380,27 +365,70 @@ class _Maker:
         lent = await lend(self.scene, f"{UNIT}.leader", f"{UNIT}.deputy")
         people = (f"{UNIT}.leader", f"{UNIT}.deputy")
         self.add("delegation", UNIT, {"delegation_id": lent["id"]}, lent["id"], people=people)
-        places = {PROVINCE: "reviewer", DISTRICT: f"{DISTRICT}.reporter", FOREIGN: "b-leader"}
+        places = {PROVINCE: "dashboard", DISTRICT: f"{DISTRICT}.reporter", FOREIGN: "b-leader"}
         for unit, name in (
             places | {key: f"{key}.reporter" for key in (UNIT, SIBLING, COUSIN, "b-xa")}
         ).items():
-            self.add("user", unit, {"user_id": await seating.id_of(self.scene, name)})
+            user_id = await seating.id_of(self.scene, name)
+            self.add("user", unit, {"user_id": user_id}, user_id, people=(name,))
+        for name in (f"{UNIT}.reporter", f"{DISTRICT}.admin", "b-admin"):
+            client = await logged_in(self.app, self.clock, name)
+            (log_in, *_) = (await client.get("/api/v1/me/log-ins")).json()["items"]
+            self.add("log-in", UNIT, {"log_in_id": log_in["id"]}, log_in["id"], people=(name,))
+        await self.identities()
+
+    async def identities(self) -> None:
+        """Let everybody be somebody for the province's provider of log-ins."""
+        async with self.app.state.database.session() as session, session.begin():
+            for user in await session.scalars(select(User)):
+                session.add(
+                    UserIdentity(
+                        user_id=user.id,
+                        issuer=_PROVIDER["oidc_issuer"],
+                        subject=user.username,
+                        linked_at=self.clock.now,
+                    )
+                )
+
+    async def programs(self) -> None:
+        """Add a program of the other province, and name one of each."""
+        for name, unit in (("admin", "so-tttt"), ("b-admin", "b-so")):
+            admin = await self.scene.as_(name)
+            if unit == "b-so":
+                body = {"client_id": "b-lgsp", "name": "Trục tỉnh B", "unit_id": await self.unit_id(unit)}
+                made = await self.scene.done(
+                    admin.post("/api/v1/service-accounts", json=body | {"scopes": _SCOPES})
+                )
+                self.secrets["b-lgsp"] = made.json()["client_secret"]
+            (found,) = (await admin.get("/api/v1/service-accounts")).json()
+            # The demo's was made by the system: every auditor reads that.
+            words = (found["id"], found["client_id"]) if unit == "b-so" else ()
+            self.add("service account", unit, {"account_id": found["id"]}, *words, people=("b-lgsp",))
+
+    async def events(self) -> None:
+        """Name an event of the audit trail done for each of some units, and one of the system."""
+        async with self.app.state.database.session() as session:
+            for unit in (UNIT, DISTRICT, PROVINCE, FOREIGN, None):
+                unit_id = UUID(await self.unit_id(unit)) if unit else None
+                query = select(AuditEvent.id).where(AuditEvent.acting_for == unit_id)
+                event = str(await session.scalar(query.order_by(AuditEvent.at.desc()).limit(1)))
+                kind = "event" if unit else "event of the system"
+                self.add(kind, unit or PROVINCE, {"event_id": event}, event)
 
     async def rest(self) -> None:
         """Hold evidence, give figures, add a program, and tell everybody of everything."""
         scene = self.scene
         admin, period = await scene.as_("admin"), scene.period["id"]
-        held = await scene.done(
-            admin.post("/api/v1/evidence-holds", json={"period_id": period, "reason": "lệnh giữ riêng"})
-        )
-        self.add("hold", PROVINCE, {"hold_id": held.json()["id"]}, held.json()["id"], "lệnh giữ riêng")
+        for unit in (None, UNIT):
+            about = {"unit_id": await self.unit_id(unit)} if unit else {}
+            body = {"period_id": period, "reason": f"lệnh giữ {unit or 'tất cả'}"} | about
+            held = (await scene.done(admin.post("/api/v1/evidence-holds", json=body))).json()["id"]
+            kind = "hold" if unit else "hold on all"
+            self.add(kind, unit or PROVINCE, {"hold_id": held}, held, body["reason"])
         agency = await scene.as_("so-tttt.agency")
         figures = {"period_id": period, "figures": [commune()]}
         given = await agency.post("/api/v1/official-figures", json=figures)
         assert given.is_success, given.text
-        accounts = (await admin.get("/api/v1/service-accounts")).json()
-        first = (accounts if isinstance(accounts, list) else accounts["items"])[0]
-        self.add("service account", PROVINCE, {"account_id": first["id"]})
         for unit in (UNIT, SIBLING, DEPARTMENT, COUSIN, "b-xa"):
             self.add("evidence of a unit", unit, {"period_id": period, "unit_id": await self.unit_id(unit)})
         for unit in (PROVINCE, DISTRICT, ANNOUNCED, "b-huyen"):
@@ -428,5 +456,12 @@ class _Maker:
             return str(await session.scalar(query, {"one": UUID(one)}))
 
 
+# A provider of log-ins that is away: nothing listens on that port.
+_PROVIDER = {
+    "outgoing_hosts": "127.0.0.1",
+    "oidc_issuer": "http://127.0.0.1:9",
+    "oidc_client_id": "dti",
+    "oidc_redirect_url": "https://dti.example.vn/sso",
+}
 _SCOPES = ["figure:give", "figure:read", "feed:read"]
 _STAGES = {ANNOUNCED: "announced", PUBLISHED: "published", FINALIZED: "unsigned"}

@@ -25,7 +25,7 @@ def main() -> int:
     with quiet(), tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with EmbeddedPostgres(folder / "pg", fast=True) as server:
-            upgrade(server.url)
+            upgrade(server.owner_url, server.url)
             asyncio.run(_fill(server.url))
             with place(server.url, folder / "var") as where:
                 for phase in PHASES:
