@@ -46,6 +46,13 @@ def test_a_contact_is_the_person_if_everything_known_fits(known: dict[str, str],
     assert is_contact(KnownPerson(**known), PERSON) is fits
 
 
+@pytest.mark.parametrize("known", [{"phone": "không có"}, {"phone": "-"}, {"full_name": "\u0301"}])
+async def test_words_that_say_nothing_find_nobody(scene: Scene, known: dict[str, str]) -> None:
+    await named(scene)
+    answer = await (await scene.as_("admin")).post(f"{URL}/search", json=known)
+    assert answer.status_code == 422, answer.text
+
+
 async def test_a_contact_is_found_in_every_dossier_and_nobody_else_is(
     scene: Scene, session: AsyncSession
 ) -> None:
@@ -122,6 +129,9 @@ async def test_a_review_ends_over_an_erased_contact_as_if_it_were_there(
         {},
         {"who": {}} | WHY,
         {"who": {"full_name": "Nguyễn Thị Mẫu"}} | WHY,  # a name alone is not one person
+        {"who": {"full_name": "Nguyễn Thị Mẫu", "phone": "không có"}}
+        | WHY,  # nor is a telephone without a digit
+        {"who": {"phone": "-"}} | WHY,
         {"who": WHO},
         {"who": WHO | {"address": "x"}} | WHY,
         {"who": WHO, "reason": "x", "document": "12"},
