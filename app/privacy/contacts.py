@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.permissions import Permission, Principal
 from app.core.audit import record
+from app.core.repetition import forget_answers
 from app.periods.models import Period
 from app.privacy.schemas import ContactErasureIn, ContactPlaceOut, KnownPerson, comparable
 from app.submissions.models import Revision, Submission
@@ -90,6 +91,7 @@ async def erase_contact(
     places = await places_of(session, by, body.who, lock=True)
     for submission, place in places:
         await _blank(session, submission, body.who, now)
+        await forget_answers(session, submission.id)
         submission.touch()
         said = {"contacts": place.contacts, "revisions": place.revisions, "document": body.document}
         await record(session, by, "personal.erase_contact", submission, now, after=said, reason=body.reason)
