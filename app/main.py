@@ -189,7 +189,7 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
     app.state.strong_roles = strong_roles(settings)
     app.state.gate = Gate(
         app.state.tokens,
-        Seal(settings.secret_key.get_secret_value(), settings.previous_secret_keys.get_secret_value()),
+        Seal(settings.secret_key.get_secret_value(), settings.previous_secrets),
         settings.refresh_token_days,
         app.state.strong_roles,
     )

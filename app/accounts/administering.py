@@ -68,7 +68,7 @@ async def change(
 
     His own roles, and what he delegated himself, stay unless the change says otherwise: a delegation lives on the role.
 
-    Raises: AccountBeyondRemit (403), OwnAccount (403), InvalidRequest (422), LastAdministrator (409).
+    Raises: AccountBeyondRemit, OwnAccount (403), AlreadyErased, LastAdministrator (409), InvalidRequest (422).
     """
     require_another(user, body, by)
     await require_manageable(session, remit, user)

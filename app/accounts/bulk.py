@@ -39,6 +39,11 @@ _BEYOND = (
     "tài khoản giữ vai trò mà bạn không được cấp",
     "the account holds a role that you may not give",
 )
+_ERASED = (
+    "account_erased",
+    "dữ liệu của người này đã được xóa",
+    "the data of this person have been erased",
+)
 _OWN = ("own_account", "không tự đổi tài khoản của mình theo lô", "nobody changes his own account in a batch")
 _NOTHING = ("nothing_to_change", "không có gì để thay đổi", "there is nothing to change")
 _PROVINCE_ONLY = (
@@ -135,6 +140,8 @@ def _faults_of_account(row: BulkRow, known: Known | None, by: Principal) -> list
         return [("username", _UNKNOWN)]
     if known.user.id == by.id:
         return [("username", _OWN)]
+    if known.user.erased_at is not None:
+        return [("username", _ERASED)]
     if not known.is_managed:
         return [("username", _BEYOND)]
     given = (row.full_name, row.email, row.unit, row.roles)

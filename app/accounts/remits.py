@@ -34,6 +34,16 @@ class AccountBeyondRemit(Problem):
     )
 
 
+class AlreadyErased(Problem):
+    """What is left of him is a pseudonym: nothing brings it back, and nothing is written to it."""
+
+    status, code = 409, "already_erased"
+    title_vi, title_en = (
+        "Dữ liệu của người này đã được xóa",
+        "The data of this person have been erased already",
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Remit:
     """The units whose accounts somebody reads, each with the roles he may give for it."""
@@ -96,10 +106,12 @@ async def account_for(session: AsyncSession, remit: Remit, user_id: UUID) -> Use
 
 
 async def require_manageable(session: AsyncSession, remit: Remit, user: User) -> None:
-    """Refuse changes of an account that holds anything its changer may not give.
+    """Refuse changes of an account that holds anything its changer may not give, and of what an erasure left.
 
-    Raises: AccountBeyondRemit (403).
+    Raises: AccountBeyondRemit (403), AlreadyErased (409).
     """
+    if user.erased_at is not None:
+        raise AlreadyErased()
     if not remit.manages(user.unit_id, (await held_by(session, [user.id], remit.on))[user.id]):
         raise AccountBeyondRemit()
 
@@ -107,7 +119,7 @@ async def require_manageable(session: AsyncSession, remit: Remit, user: User) ->
 async def account_managed(session: AsyncSession, caller: Principal, user_id: UUID, now: datetime) -> User:
     """Return an account that the caller may change.
 
-    Raises: UserNotFound (404), AccountBeyondRemit (403).
+    Raises: UserNotFound (404), AccountBeyondRemit (403), AlreadyErased (409).
     """
     remit = await remit_of(session, caller, now)
     user = await account_for(session, remit, user_id)

@@ -29,7 +29,7 @@ PERMISSION_TEXT: dict[Permission, tuple[str, str]] = {
         "Create, change, switch off accounts, grant roles",
     ),
     P.IDENTITY_MANAGE: (
-        "Gắn tài khoản với danh tính đăng nhập một lần",
+        "Gắn, gỡ danh tính đăng nhập một lần của tài khoản",
         "Link accounts to identities of the single sign-on",
     ),
     P.SERVICE_MANAGE: ("Quản lý tài khoản dịch vụ", "Administer service accounts"),

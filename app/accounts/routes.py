@@ -61,6 +61,7 @@ async def read_user(
     responses=problems(
         remits.UserNotFound,
         remits.AccountBeyondRemit,
+        remits.AlreadyErased,
         administering.OwnAccount,
         actions.LastAdministrator,
     ),

@@ -4,6 +4,7 @@ Fernet (AES-128-CBC with HMAC-SHA256) under keys derived from SECRET_KEY; what f
 """
 
 import base64
+from collections.abc import Sequence
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -19,10 +20,9 @@ class Unsealable(Exception):
 class Seal:
     """Seal with the present key, read with this one and the former ones."""
 
-    def __init__(self, secret: str, former: str = "") -> None:
-        """Take SECRET_KEY and its former values, by commas."""
-        keys = [secret, *filter(None, (one.strip() for one in former.split(",")))]
-        self._fernet = MultiFernet([_fernet(key) for key in keys])
+    def __init__(self, secret: str, former: Sequence[str] = ()) -> None:
+        """Take SECRET_KEY and its former values."""
+        self._fernet = MultiFernet([_fernet(key) for key in (secret, *former)])
 
     def close(self, text: str) -> bytes:
         """Return a text as it may be kept."""

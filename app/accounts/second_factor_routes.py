@@ -127,7 +127,7 @@ async def end_log_in(log_in_id: UUID, caller: Person, session: DbSession, now: N
 @user_routes.post(
     "/{user_id}/end-log-ins",
     status_code=204,
-    responses=problems(remits.UserNotFound, remits.AccountBeyondRemit),
+    responses=problems(remits.UserNotFound, remits.AccountBeyondRemit, remits.AlreadyErased),
     dependencies=[Repeatable(Permission.USER_MANAGE)],
 )
 async def end_log_ins(
@@ -142,7 +142,11 @@ async def end_log_ins(
     "/{user_id}/remove-second-factor",
     status_code=204,
     responses=problems(
-        remits.UserNotFound, remits.AccountBeyondRemit, second_factor.OwnSecondFactor, NothingChanged
+        remits.UserNotFound,
+        remits.AccountBeyondRemit,
+        remits.AlreadyErased,
+        second_factor.OwnSecondFactor,
+        NothingChanged,
     ),
     dependencies=[Repeatable(Permission.USER_MANAGE)],
 )

@@ -17,6 +17,7 @@ from app.accounts.passwords import fingerprint, new_secret
 from app.accounts.permissions import Principal
 from app.accounts.provider import Provider, SsoRefused
 from app.accounts.proving import is_open
+from app.accounts.remits import AlreadyErased
 from app.accounts.sso_schemas import BegunOut, FinishIn
 from app.accounts.tokens import IdClaims
 from app.core.audit import Actor, record
@@ -126,7 +127,7 @@ async def link_own(
 ) -> UserIdentity:
     """Link the caller's account to the identity he has come back with.
 
-    Raises: SsoRefused (400), IdentityTaken (409), SsoUnavailable (503).
+    Raises: SsoRefused (400), IdentityTaken, AlreadyErased (409), SsoUnavailable (503).
     """
     claims = await _come_back(session, provider, body, now, user_id=by.id)
     user = await session.get_one(User, by.id)
@@ -181,9 +182,11 @@ async def link(
 ) -> UserIdentity:
     """Make an account this identity's, in place of the one it may have had.
 
-    Raises: IdentityTaken (409).
+    Raises: IdentityTaken, AlreadyErased (409).
     """
     await _lock(session, user)
+    if user.erased_at is not None:  # since he went to the provider
+        raise AlreadyErased()
     held = await session.scalar(select(UserIdentity).filter_by(issuer=issuer, subject=subject))
     if held is not None and held.user_id == user.id:
         return held

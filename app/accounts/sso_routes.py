@@ -88,7 +88,7 @@ async def begin_linking(
 @me_routes.post(
     "/finish",
     response_model=IdentityOut,
-    responses=problems(SsoNotConfigured, SsoRefused, sso.IdentityTaken, SsoUnavailable),
+    responses=problems(SsoNotConfigured, SsoRefused, sso.IdentityTaken, remits.AlreadyErased, SsoUnavailable),
 )
 async def finish_linking(
     body: FinishIn, caller: AnyPerson, provider: Sso, session: DbSession, now: Now
@@ -108,7 +108,11 @@ async def unlink_own(caller: AnyPerson, provider: Sso, session: DbSession, now: 
     "",
     response_model=IdentityOut,
     responses=problems(
-        SsoNotConfigured, remits.UserNotFound, remits.AccountBeyondRemit, sso.IdentityNotFound
+        SsoNotConfigured,
+        remits.UserNotFound,
+        remits.AccountBeyondRemit,
+        remits.AlreadyErased,
+        sso.IdentityNotFound,
     ),
 )
 async def read_identity(
@@ -122,7 +126,13 @@ async def read_identity(
 @user_routes.put(
     "",
     response_model=IdentityOut,
-    responses=problems(SsoNotConfigured, remits.UserNotFound, remits.AccountBeyondRemit, sso.IdentityTaken),
+    responses=problems(
+        SsoNotConfigured,
+        remits.UserNotFound,
+        remits.AccountBeyondRemit,
+        remits.AlreadyErased,
+        sso.IdentityTaken,
+    ),
 )
 async def link(
     user_id: UUID, body: IdentityIn, caller: CanManageIdentities, provider: Sso, session: DbSession, now: Now
@@ -139,7 +149,11 @@ async def link(
     "",
     status_code=204,
     responses=problems(
-        SsoNotConfigured, remits.UserNotFound, remits.AccountBeyondRemit, sso.IdentityNotFound
+        SsoNotConfigured,
+        remits.UserNotFound,
+        remits.AccountBeyondRemit,
+        remits.AlreadyErased,
+        sso.IdentityNotFound,
     ),
 )
 async def unlink(

@@ -23,7 +23,7 @@ from app.core.problems import (
 )
 from app.core.proxies import address_of
 from app.core.repetition import remember
-from app.core.shape import JSON_DEPTH, require_shallow, require_short
+from app.core.shape import JSON_DEPTH, Misshapen, require_shallow, require_short
 
 
 class Schema(BaseModel):
@@ -209,6 +209,8 @@ class StrictRequest(Request):
                 json.dumps(value, ensure_ascii=False, default=str).encode("utf-8")
                 if "\\u0000" in text:
                     raise ValueError("NUL")
+        except Misshapen as error:
+            raise BodyUnreadable(error.vi, error.en) from error
         except (ValueError, RecursionError) as error:
             raise BodyUnreadable(
                 "Nội dung phải là JSON hợp lệ, mã hóa UTF-8.", "The body must be valid JSON in UTF-8."
@@ -234,7 +236,8 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Refuse an object that says something twice: nobody could tell which one was meant."""
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise ValueError("a name is given twice")
+        vi, en = "Một tên được nêu hai lần trong JSON.", "The JSON gives a name twice."
+        raise Misshapen(vi, en)
     return found
 
 

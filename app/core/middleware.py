@@ -234,7 +234,7 @@ def _added(scope: Scope, message: Message) -> list[tuple[bytes, bytes]]:
     present = {name.lower() for name, _ in message["headers"]}
     extra = _OF_DOCS if _is_docs(scope["path"]) else _OF_API
     added = [pair for pair in extra if pair[0] not in present]
-    if scope["scheme"] == "https":
+    if scope.get("scheme") == "https":
         added.append(_HSTS)
     is_private = message["status"] >= 400 or any(name == b"authorization" for name, _ in scope["headers"])
     if is_private and b"cache-control" not in present:

@@ -9,7 +9,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Header, Request, Response
-from sqlalchemy import UniqueConstraint, select, update
+from sqlalchemy import LargeBinary, UniqueConstraint, delete, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped
@@ -148,3 +148,12 @@ async def remember(request: Request, response: Response) -> None:
         .where(IdempotencyRecord.id == record_id)
         .values(status=response.status_code, headers=json.dumps(kept), body=body)
     )
+
+
+async def forget_answers(session: AsyncSession, object_id: UUID) -> None:
+    """Forget every kept answer that names an object, whoever got it: a repetition is carried out anew."""
+    said, named = (
+        func.decode(IdempotencyRecord.body, "base64"),
+        literal(f"%{object_id}%".encode(), LargeBinary),
+    )
+    await session.execute(delete(IdempotencyRecord).where(said.bool_op("LIKE")(named)))

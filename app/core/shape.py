@@ -75,17 +75,25 @@ def _name(named: list[bytes]) -> bytes:
     return host.partition(b"]")[0] + b"]" if host.startswith(b"[") else host.partition(b":")[0]
 
 
+class Misshapen(ValueError):
+    """JSON that is nobody's request; says what is wrong in Vietnamese and English."""
+
+    def __init__(self, vi: str, en: str) -> None:
+        super().__init__(en)
+        self.vi, self.en = vi, en
+
+
 def require_shallow(value: Any) -> None:
     """Refuse JSON that is nested too deep to be anything we ask for.
 
-    Raises: ValueError.
+    Raises: Misshapen.
     """
     level: list[Any] = [[value]]
     for _ in range(JSON_DEPTH + 1):
         level = [child for one in level for child in _children(one) if isinstance(child, dict | list)]
         if not level:
             return
-    raise ValueError(f"nested deeper than {JSON_DEPTH}")
+    raise Misshapen(f"JSON lồng nhau quá {JSON_DEPTH} bậc.", f"The JSON is nested deeper than {JSON_DEPTH}.")
 
 
 def _children(value: Any) -> Any:
@@ -95,10 +103,14 @@ def _children(value: Any) -> Any:
 def require_short(number: str) -> None:
     """Refuse a number nobody counts with: a few letters can name one that fills the memory (1e999999999).
 
-    Raises: ValueError.
+    Raises: Misshapen.
     """
     if len(number) > NUMBER_LENGTH:
-        raise ValueError("a number has too many digits")
+        vi, en = (
+            f"Một số có hơn {NUMBER_LENGTH} ký tự.",
+            f"A number has more than {NUMBER_LENGTH} characters.",
+        )
+        raise Misshapen(vi, en)
     exponent = number.lower().partition("e")[2]
     if exponent and abs(int(exponent)) > NUMBER_LENGTH:
-        raise ValueError("a number is too large or too small")
+        raise Misshapen("Một số quá lớn hoặc quá nhỏ.", "A number is too large or too small.")

@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.permissions import Permission, Principal
 from app.core.audit import record
-from app.core.vietnamese import searchable
+from app.core.repetition import forget_answers
 from app.periods.models import Period
-from app.privacy.schemas import ContactErasureIn, ContactPlaceOut, KnownPerson
+from app.privacy.schemas import ContactErasureIn, ContactPlaceOut, KnownPerson, comparable
 from app.submissions.models import Revision, Submission
 
 _FIELDS = ("full_name", "workplace", "position", "phone", "email")
@@ -22,18 +22,9 @@ _BLANK = dict.fromkeys(_FIELDS, "")
 
 def is_contact(who: KnownPerson, contact: Mapping[str, Any]) -> bool:
     """Answer whether everything known of a person fits a contact of a dossier."""
-    known = _comparable(who.model_dump())
-    held = _comparable(contact)
+    known = who.comparable
+    held = comparable(contact)
     return all(held[name] == value for name, value in known.items() if value)
-
-
-def _comparable(person: Mapping[str, Any]) -> dict[str, str]:
-    text = {name: str(person.get(name) or "") for name in ("full_name", "phone", "email")}
-    return {
-        "full_name": searchable(text["full_name"]),
-        "phone": "".join(sign for sign in text["phone"] if sign.isdigit()),
-        "email": text["email"].strip().lower(),
-    }
 
 
 async def places_of(
@@ -70,7 +61,7 @@ async def places_of(
 def _could_be(who: KnownPerson) -> list[Any]:
     """Return what the database can say of a match: digits and an address; names are compared here."""
     text = cast(Revision.content["contacts"], Text)
-    known = _comparable(who.model_dump())
+    known = who.comparable
     conditions = []
     if known["phone"]:
         conditions.append(func.regexp_replace(text, r"\D", "", "g").contains(known["phone"]))
@@ -100,6 +91,7 @@ async def erase_contact(
     places = await places_of(session, by, body.who, lock=True)
     for submission, place in places:
         await _blank(session, submission, body.who, now)
+        await forget_answers(session, submission.id)
         submission.touch()
         said = {"contacts": place.contacts, "revisions": place.revisions, "document": body.document}
         await record(session, by, "personal.erase_contact", submission, now, after=said, reason=body.reason)

@@ -15,6 +15,7 @@ from app.accounts.queries import is_running
 from app.accounts.sessions import end_log_ins
 from app.core.audit import record
 from app.core.problems import Problem
+from app.core.repetition import forget_answers
 from app.core.vietnamese import VIETNAM
 from app.notifications.models import Notice
 from app.privacy.register import OnErasure, PersonalField, register
@@ -22,14 +23,6 @@ from app.privacy.schemas import ErasureIn
 from app.submissions.models import ReviewState, Submission
 
 ERASED_NAME = "Đã xóa theo yêu cầu"
-
-
-class AlreadyErased(Problem):
-    status, code = 409, "already_erased"
-    title_vi, title_en = (
-        "Dữ liệu của người này đã được xóa",
-        "The data of this person have been erased already",
-    )
 
 
 class PersonHasDuties(Problem):
@@ -47,10 +40,8 @@ class NotOneself(Problem):
 async def require_erasable(session: AsyncSession, user: User, *, by: Principal, now: datetime) -> None:
     """Refuse an erasure that would leave others waiting.
 
-    Raises: AlreadyErased, NotOneself, PersonHasDuties (409, with what is under way).
+    Raises: NotOneself, PersonHasDuties (409, with what is under way).
     """
-    if user.erased_at is not None:
-        raise AlreadyErased()
     if user.id == by.id:
         raise NotOneself("Nhờ một quản trị viên khác.", "Ask another administrator.")
     claimed = select(func.count()).where(
@@ -73,17 +64,21 @@ async def require_erasable(session: AsyncSession, user: User, *, by: Principal, 
 async def erase(session: AsyncSession, user: User, body: ErasureIn, *, by: Principal, now: datetime) -> None:
     """Take out what the register says; the account stays as a pseudonym that can never log in again.
 
-    Raises: AlreadyErased, NotOneself, PersonHasDuties, LastAdministrator (409).
+    Raises: NotOneself, PersonHasDuties, LastAdministrator (409).
     """
+    # Whoever is just logging in, or changing his password, ends first: what he leaves is taken out as well. Not the
+    # whole row, because a log-in by single sign-on has to refer to it.
+    await session.execute(select(User.id).where(User.id == user.id).with_for_update(key_share=True))
     await require_erasable(session, user, by=by, now=now)
     held = await present_grants(session, user)
     await set_grants(session, user, [], now)
-    await end_log_ins(session, user.id, now, "personal data erased")
     for field in register().personal:
         if field.of is not None:
             await take_out(session, field, field.is_of(user.id))
+    await forget_answers(session, user.id)
     await _rename_in_notices(session, user)
     await _replace(user, now)
+    await end_log_ins(session, user.id, now, "personal data erased")
     await require_administrators(session, {g.unit_id for g in held if g.role is Role.PROVINCE_ADMIN})
     await record(
         session, by, "personal.erase", user, now, after={"document": body.document}, reason=body.reason

@@ -8,10 +8,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import RoleGrant, User
 from app.accounts.permissions import Principal
-from app.core.audit import record
+from app.core.audit import record_reading
 from app.core.problems import Lang
 from app.privacy.register import PersonalField, register
-from app.privacy.schemas import FieldOut, HeldDataOut, PersonalDataOut
+from app.privacy.schemas import FieldOut, HeldDataOut, KnownPerson, PersonalDataOut
+from app.submissions.models import Submission
 
 MOST_ROWS = 1000  # of one kind in an export; the count says if there are more
 
@@ -65,10 +66,14 @@ async def personal_data(session: AsyncSession, user: User, now: datetime, lang: 
 
 async def record_export(session: AsyncSession, caller: Principal, user: User, now: datetime) -> None:
     """Write down that somebody read everything about a person."""
-    await record(session, caller, "personal.export", user, now)
+    table = User.__tablename__
+    await record_reading(session, caller, "personal.export", table, now, object_id=user.id, always=True)
 
 
-async def record_search(session: AsyncSession, caller: Principal, found: int, now: datetime) -> None:
-    """Write down that somebody searched for a person: not for whom."""
-    searcher = await session.get_one(User, caller.id)
-    await record(session, caller, "personal.search", searcher, now, after={"found": found})
+async def record_search(
+    session: AsyncSession, caller: Principal, who: KnownPerson, found: int, now: datetime
+) -> None:
+    """Write down that somebody searched for a person, by what and how often he stands somewhere: not for whom."""
+    said = {"by": ", ".join(name for name, value in who.comparable.items() if value), "found": found}
+    table = Submission.__tablename__
+    await record_reading(session, caller, "personal.search", table, now, filters=said, always=True)

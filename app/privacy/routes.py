@@ -68,7 +68,7 @@ async def read_personal_data(
     responses=problems(
         remits.UserNotFound,
         remits.AccountBeyondRemit,
-        erasing.AlreadyErased,
+        remits.AlreadyErased,
         erasing.NotOneself,
         erasing.PersonHasDuties,
         LastAdministrator,
@@ -83,14 +83,21 @@ async def erase_person(
     session: DbSession,
     now: Now,
     lang: Language,
+    response: Response,
     dry_run: DryRun = False,
 ) -> ErasureOut:
-    """Erase what is known of a person with an account; who did what stays, under a pseudonym."""
+    """Erase what is known of a person with an account; who did what stays, under a pseudonym.
+
+    The answer lists it once more and is kept nowhere; a look at what would go is recorded as a reading.
+    """
+    response.headers["Cache-Control"] = "no-store"
     user = await remits.account_managed(session, caller, user_id, now)
     require_version(user, if_match)
     found = await queries.held(session, user.id, lang)
     await erasing.require_erasable(session, user, by=caller, now=now)
-    if not dry_run:
+    if dry_run:
+        await queries.record_export(session, caller, user, now)
+    else:
         await erasing.erase(session, user, body, by=caller, now=now)
     kept = [one for one in found if one.erasure is OnErasure.KEPT]
     return ErasureOut(is_done=not dry_run, erased=[one for one in found if one not in kept], kept=kept)
@@ -103,7 +110,7 @@ async def find_contact(
     """List the dossiers in which somebody stands as a contact; a POST, because names do not belong in addresses."""
     response.headers["Cache-Control"] = "no-store"
     places = await contacts.places_of(session, caller, body)
-    await queries.record_search(session, caller, len(places), now)
+    await queries.record_search(session, caller, body, len(places), now)
     return [place for _, place in places]
 
 
@@ -118,6 +125,7 @@ async def erase_contact(
     """Take somebody out of every dossier in which he stands as a contact; answers, approvals and results stay."""
     if dry_run:
         places = [place for _, place in await contacts.places_of(session, caller, body.who)]
+        await queries.record_search(session, caller, body.who, len(places), now)
     else:
         places = await contacts.erase_contact(session, body, by=caller, now=now)
     return ContactErasureOut(is_done=not dry_run, places=places)

@@ -1,5 +1,6 @@
 """Shapes of personal data over HTTP."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -7,6 +8,7 @@ from uuid import UUID
 from pydantic import Field, model_validator
 
 from app.core.http import Schema
+from app.core.vietnamese import searchable
 from app.privacy.register import OnErasure
 
 Words = Annotated[str, Field(max_length=200)]
@@ -40,6 +42,16 @@ class PersonalDataOut(Schema):
     data: list[HeldDataOut]
 
 
+def comparable(person: Mapping[str, Any]) -> dict[str, str]:
+    """Return what persons are compared by, however it was written; empty: nothing is said."""
+    text = {name: str(person.get(name) or "") for name in ("full_name", "phone", "email")}
+    return {
+        "full_name": searchable(text["full_name"]),
+        "phone": "".join(sign for sign in text["phone"] if sign.isdigit()),
+        "email": text["email"].strip().lower(),
+    }
+
+
 class KnownPerson(Schema, json_schema_extra={"examples": [_WHO]}):
     """A person without an account: found where everything given here fits, whatever the case and the spaces."""
 
@@ -49,9 +61,14 @@ class KnownPerson(Schema, json_schema_extra={"examples": [_WHO]}):
 
     @model_validator(mode="after")
     def _says_something(self) -> "KnownPerson":
-        if not (self.full_name or self.phone or self.email):
+        if not any(self.comparable.values()):
             raise ValueError("give a name, a telephone number or an e-mail address")
         return self
+
+    @property
+    def comparable(self) -> dict[str, str]:
+        """Return what is known of him, as it is compared: a telephone number without a digit is none."""
+        return comparable(self.model_dump())
 
 
 class ErasureIn(
@@ -80,7 +97,8 @@ class ContactErasureIn(
 
     @model_validator(mode="after")
     def _is_one_person(self) -> "ContactErasureIn":
-        if not (self.who.phone or self.who.email):
+        known = self.who.comparable
+        if not (known["phone"] or known["email"]):
             raise ValueError("a name alone is not one person: give a telephone number or an e-mail address")
         return self
 

@@ -121,7 +121,7 @@ class PublishedRankings:
             elif name == b"if-none-match":
                 known = value
         # Over https an answer has one header more.
-        key = (path, accepts_gzip(accepted), scope["scheme"] == "https")
+        key = (path, accepts_gzip(accepted), scope.get("scheme") == "https")
         entry = self.cache.entries.get(key)
         if entry is None:
             entry = await self._read(key, scope, receive, send)

@@ -143,3 +143,10 @@ def test_every_permission_of_a_role_goes_somewhere(role: Role) -> None:
     held = ROLE_PERMISSIONS[role] | (SERVICE_SCOPES if role is Role.SERVICE else frozenset())
     assert {spread(permission, role) for permission in held} <= set(Spread)
     assert {reach.value for reach in Reach} - {"none", "own"} <= {one.value for one in Spread}
+
+
+@pytest.mark.parametrize(
+    "permission", ["user:manage", "identity:manage", "service:manage", "personal:manage"]
+)
+def test_administering_accounts_goes_as_far_as_the_province(permission: str) -> None:
+    assert spread(Permission(permission), Role.PROVINCE_ADMIN) is Spread.SUBTREE

@@ -17,7 +17,8 @@ from app.catalogue.version_schemas import DiffOut, RowStatus
 from app.catalogue.versions import diff
 from app.core.audit import SYSTEM, AuditEvent
 from app.core.db import Database
-from app.core.migrate import config
+from app.core.embedded import owner_of
+from app.core.migrate import config, upgrade
 from tests.catalogue.importing import (
     FIRST,
     KEY,
@@ -272,9 +273,9 @@ async def test_sets_stored_before_there_were_states_are_published_by_the_migrati
 ) -> None:
     async with own_database.session() as session:
         before = {row.id: row.loaded_at for row in await session.scalars(select(IndexSetRow))}
-    settings = config(own_database.engine.url.render_as_string(hide_password=False))
-    await asyncio.to_thread(command.downgrade, settings, "0001")
-    await asyncio.to_thread(command.upgrade, settings, "head")
+    url = own_database.engine.url.render_as_string(hide_password=False)
+    await asyncio.to_thread(command.downgrade, config(owner_of(url)), "0001")
+    await asyncio.to_thread(upgrade, owner_of(url), url)
     async with own_database.session() as session:
         events = (await session.scalars(select(IndexSetEvent))).all()
     assert {one.index_set_id: one.at for one in events} == before

@@ -18,7 +18,7 @@ from app.core.work import is_due
 from app.main import create_app
 from app.periods.models import CalendarDay
 from tests.client import CheckedClient
-from tests.conftest import START, Clock
+from tests.conftest import START, Clock, as_owner
 
 
 async def test_a_working_service_is_alive_and_ready(client: CheckedClient) -> None:
@@ -60,9 +60,11 @@ async def test_a_database_that_does_not_answer_in_time_is_not_waited_for(setting
     assert answer.json()["checks"]["database"] == "failed"
 
 
-async def test_an_older_schema_is_not_ready(client: CheckedClient, session: AsyncSession) -> None:
-    await session.execute(text("UPDATE alembic_version SET version_num = '0000'"))
-    answer = await client.get("/readyz")
+async def test_an_older_schema_is_not_ready(own_app: FastAPI, own_database: Database) -> None:
+    async with as_owner(own_database) as owner:
+        await owner.execute(text("UPDATE alembic_version SET version_num = '0000'"))
+    async with CheckedClient(own_app) as client:
+        answer = await client.get("/readyz")
     assert answer.status_code == 503
     assert answer.json()["checks"] == {"database": "ok", "migrations": "failed", "evidence": "ok"}
 

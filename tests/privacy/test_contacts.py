@@ -1,13 +1,15 @@
 """Contacts named in dossiers are found and taken out; what was declared, approved and published stays what it was."""
 
+import base64
 from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.audit import AuditEvent
+from app.core.repetition import IdempotencyRecord
 from app.privacy.contacts import is_contact
 from app.privacy.schemas import KnownPerson
 from app.submissions.models import Revision
@@ -46,6 +48,13 @@ def test_a_contact_is_the_person_if_everything_known_fits(known: dict[str, str],
     assert is_contact(KnownPerson(**known), PERSON) is fits
 
 
+@pytest.mark.parametrize("known", [{"phone": "không có"}, {"phone": "-"}, {"full_name": "\u0301"}])
+async def test_words_that_say_nothing_find_nobody(scene: Scene, known: dict[str, str]) -> None:
+    await named(scene)
+    answer = await (await scene.as_("admin")).post(f"{URL}/search", json=known)
+    assert answer.status_code == 422, answer.text
+
+
 async def test_a_contact_is_found_in_every_dossier_and_nobody_else_is(
     scene: Scene, session: AsyncSession
 ) -> None:
@@ -60,7 +69,7 @@ async def test_a_contact_is_found_in_every_dossier_and_nobody_else_is(
     }
     searches = select(AuditEvent).where(AuditEvent.action == "personal.search")
     search = (await session.scalars(searches)).one()
-    assert search.after == {"found": 2}
+    assert search.after == {"filters": {"by": "full_name, phone, email", "found": "2"}}
 
 
 async def test_an_erasure_of_a_contact_leaves_the_rest_of_every_revision(
@@ -73,6 +82,8 @@ async def test_an_erasure_of_a_contact_leaves_the_rest_of_every_revision(
     admin = await scene.as_("admin")
     tried = await admin.post(f"{URL}/erase", params={"dry_run": True}, json={"who": WHO} | WHY)
     assert tried.json()["is_done"] is False
+    searches = select(func.count()).where(AuditEvent.action == "personal.search")
+    assert await session.scalar(searches) == 1
     assert (await scene.read()) == before
     done = await admin.post(f"{URL}/erase", json={"who": WHO} | WHY)
     assert (done.json()["is_done"], len(done.json()["places"])) == (True, 1)
@@ -86,6 +97,8 @@ async def test_an_erasure_of_a_contact_leaves_the_rest_of_every_revision(
     rows = await photograph(session)
     left = {name for name, found in rows.items() if any("1234567" in row.replace(" ", "") for row in found)}
     assert left == set()  # the audit trail neither
+    answers = (await session.scalars(select(IdempotencyRecord.body))).all()
+    assert not any(b"123 4567" in base64.b64decode(body or "") for body in answers)
 
 
 async def test_who_stands_beside_him_stays_and_the_unit_may_name_another(scene: Scene) -> None:
@@ -122,6 +135,9 @@ async def test_a_review_ends_over_an_erased_contact_as_if_it_were_there(
         {},
         {"who": {}} | WHY,
         {"who": {"full_name": "Nguyễn Thị Mẫu"}} | WHY,  # a name alone is not one person
+        {"who": {"full_name": "Nguyễn Thị Mẫu", "phone": "không có"}}
+        | WHY,  # nor is a telephone without a digit
+        {"who": {"phone": "-"}} | WHY,
         {"who": WHO},
         {"who": WHO | {"address": "x"}} | WHY,
         {"who": WHO, "reason": "x", "document": "12"},

@@ -1,5 +1,6 @@
 """A person with an account gets to know what is kept of him, and can have it erased; what he did stays."""
 
+import base64
 from datetime import timedelta
 from typing import Any
 
@@ -131,6 +132,66 @@ async def test_an_erasure_is_refused_twice_for_oneself_and_on_an_old_version(
     assert (await erase(admin, leaver.id)).status_code == 200
     assert (await erase(admin, leaver.id)).json()["code"] == "already_erased"
     assert (await erase(admin, await id_of(scene, "admin"))).json()["code"] == "not_oneself"
+
+
+async def test_nothing_brings_an_erased_account_back(
+    scene: Scene, leaver: User, session: AsyncSession
+) -> None:
+    admin = await scene.as_("admin")
+    assert (await erase(admin, leaver.id)).status_code == 200
+    url, why = f"{USERS}/{leaver.id}", {"reason": "Theo đề nghị"}
+    shown = await admin.get(url)
+    held = {"If-Match": shown.headers["etag"]}
+    unit_id = str(leaver.unit_id)
+    for change in (
+        {"is_active": True},
+        {"password": "một câu dài của riêng tôi"},
+        {"full_name": FULL_NAME},
+        {"grants": [{"role": "unit_leader", "unit_id": unit_id}]},
+    ):
+        answer = await admin.patch(url, json=change | why, headers=held)
+        assert (answer.status_code, answer.json()["code"]) == (409, "already_erased"), change
+    row = {"action": "change", "username": shown.json()["username"], "full_name": FULL_NAME}
+    answer = await admin.post(f"{USERS}/bulk", json={"rows": [row]})
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "account_erased")
+    for verb in ("end-log-ins", "remove-second-factor"):
+        answer = await admin.post(f"{url}/{verb}", json=why, headers=held)
+        assert (answer.status_code, answer.json()["code"]) == (409, "already_erased"), verb
+    await session.refresh(leaver)
+    assert (leaver.is_active, leaver.full_name) == (False, ERASED_NAME)
+
+
+async def test_no_answer_that_was_kept_still_has_what_was_erased(
+    scene: Scene, leaver: User, session: AsyncSession
+) -> None:
+    admin = await scene.as_("admin")
+    assert (await admin.post(f"{USERS}/{leaver.id}/end-log-ins", json={"reason": "Nghỉ"})).status_code == 204
+    made = await admin.post(USERS, json=of_second_leaver(str(leaver.unit_id)))
+    other = made.json()["id"]
+    done = await erase(admin, other)
+    assert (done.status_code, done.headers["cache-control"]) == (200, "no-store")
+    bodies = (await session.scalars(select(IdempotencyRecord.body))).all()
+    kept = b"".join(base64.b64decode(body or "") for body in bodies).decode()
+    assert "Phó thứ hai" not in kept and other not in kept
+
+
+def of_second_leaver(unit_id: str) -> dict[str, Any]:
+    return {
+        "username": f"{UNIT}.leaver2",
+        "full_name": "Phó thứ hai",
+        "unit_id": unit_id,
+        "password": "một câu dài của riêng tôi",
+        "grants": [],
+    }
+
+
+async def test_a_look_at_what_would_go_is_a_reading_like_any_other(
+    scene: Scene, leaver: User, session: AsyncSession
+) -> None:
+    admin = await scene.as_("admin")
+    assert (await erase(admin, leaver.id, params={"dry_run": True})).status_code == 200
+    read = select(AuditEvent.actor_name).where(AuditEvent.action == "personal.export")
+    assert (await session.scalars(read.where(AuditEvent.object_id == leaver.id))).all() == ["admin"]
 
 
 async def test_who_has_a_dossier_on_his_desk_hands_it_over_first(scene: Scene) -> None:
