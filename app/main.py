@@ -148,7 +148,13 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
         "keeping": Keeping(database, files, settings, clock),
         "forgetting": Forgetting(database, clock),
     }
-    limits, metrics = RateLimits(settings.rate_limits), Metrics(database)
+    tokens = Tokens(
+        settings.secret_key.get_secret_value(),
+        settings.previous_secrets,
+        lifetime_seconds=settings.access_token_seconds,
+    )
+    limits = RateLimits(settings.rate_limits, lambda token: tokens.account_of(token, clock()))
+    metrics = Metrics(database)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -179,16 +185,12 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
     app.state.rounds = rounds
     app.state.render = handlers.render
     app.state.limits, app.state.metrics = limits, metrics
-    app.state.tokens = Tokens(
-        settings.secret_key.get_secret_value(),
-        settings.previous_secrets,
-        lifetime_seconds=settings.access_token_seconds,
-    )
+    app.state.tokens = tokens
     app.state.outgoing = Outgoing(settings.outgoing_hosts.split(","))
     app.state.sso = provider_of(settings, app.state.outgoing)
     app.state.strong_roles = strong_roles(settings)
     app.state.gate = Gate(
-        app.state.tokens,
+        tokens,
         Seal(settings.secret_key.get_secret_value(), settings.previous_secrets),
         settings.refresh_token_days,
         app.state.strong_roles,

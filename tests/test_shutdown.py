@@ -106,8 +106,11 @@ def test_a_client_that_does_not_end_holds_nobody_up(service: Service, tmp_path: 
         assert list((tmp_path / "var/evidence/incoming").iterdir()), "it is being received"
         began = time.monotonic()
         service.process.send_signal(signal.SIGTERM)
-        assert b"201" not in upload.to_the_end()
+        answer = upload.to_the_end()
         assert time.monotonic() - began > 4, "it was given some seconds"
+    head = answer.partition(b"\r\n\r\n")[0].lower()
+    assert head.startswith(b"http/1.1 503") and b"retry-after: 5" in head, answer
+    assert b'"unavailable"' in answer
     assert service.process.wait(10) in ENDED
     assert not list((tmp_path / "var/evidence/incoming").iterdir()), "half a file stays"
 

@@ -103,6 +103,13 @@ class Tokens:
         except _UNREADABLE as error:
             raise TokenRefused(type(error).__name__) from error
 
+    def account_of(self, token: str, now: datetime) -> UUID | None:
+        """Return whose access token this is; None: it is not a good one."""
+        try:
+            return self.read(token, now).subject
+        except TokenRefused:
+            return None
+
     def issue_link(self, claims: LinkClaims, now: datetime, expires_at: datetime) -> str:
         """Return the token of a signed link."""
         said = {

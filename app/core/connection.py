@@ -1,7 +1,7 @@
 """How clients are listened to: uvicorn's protocol, with bounds for what comes before a request is one.
 
-Without them a client that sends the head of a request byte by byte holds its connection for ever, and a head that
-never ends fills the memory.
+Without them a client that sends the head of a request byte by byte holds its connection for ever, a head that never
+ends fills the memory, and fields behind the body (trailers) are taken for those of the head, which no proxy has seen.
 """
 
 import asyncio
@@ -18,11 +18,15 @@ HEAD_SECONDS = 10.0
 
 
 class Connection(HttpToolsProtocol):
-    """A connection whose requests must have their heads complete within `HEAD_SECONDS`, in `HEAD_BYTES`."""
+    """A connection whose requests must have their heads complete within `HEAD_SECONDS`, in `HEAD_BYTES`.
+
+    So many bytes may also come, beside those of the body, behind a head: trailers and extensions of chunks.
+    """
 
     head_seconds = HEAD_SECONDS
     _deadline: asyncio.TimerHandle | None = None
-    _head_bytes = 0
+    _is_in_head = False
+    _bare_bytes = 0  # since the last head was complete, or the last piece of a body came
 
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for the first request."""
@@ -30,24 +34,33 @@ class Connection(HttpToolsProtocol):
         self._wait_for_head()
 
     def data_received(self, data: bytes) -> None:
-        """Take what comes, unless the head it belongs to has grown too large."""
+        """Take what comes, unless what is no body has grown too large."""
+        self._bare_bytes += len(data)
         super().data_received(data)
-        if self._deadline is None:
-            self._head_bytes = 0
-            return
-        self._head_bytes += len(data)
-        if self._head_bytes > HEAD_BYTES and not self.transport.is_closing():
+        if self._bare_bytes > HEAD_BYTES and not self.transport.is_closing():
             self.send_400_response("The head of the request is too large.")
 
     def on_message_begin(self) -> None:
         """Begin to wait for the rest of the head, of a later request on this connection too."""
         super().on_message_begin()
+        self._is_in_head = True
         self._wait_for_head()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a field of the head; what comes behind the body says nothing of the request (RFC 9110 section 6.5.1)."""
+        if self._is_in_head:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """Give the request as much time as it needs."""
         self._stop_waiting()
+        self._is_in_head, self._bare_bytes = False, 0
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of the body: its bytes are counted by who reads them."""
+        self._bare_bytes = 0
+        super().on_body(body)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait for nothing any more."""

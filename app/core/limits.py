@@ -113,15 +113,22 @@ class Buckets:
 
 
 class RateLimits:
-    """The limits of one process."""
+    """The limits of one process; `account_of` tells whose a token is, None if it proves no account."""
 
-    def __init__(self, text: str, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        text: str,
+        account_of: Callable[[str], UUID | None] = lambda _: None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._account_of = account_of
         self.buckets = {kind: Buckets(rate, monotonic) for kind, rate in rates_of(text).items()}
 
     def refuse_address(self, scope: Scope) -> TooManyRequests | None:
         """Return the refusal of a request by its address, before anything else is done for it.
 
-        Who shows a token is counted by his account, or afterwards (`count_unproved`) if it proves none.
+        Who shows a token is counted by his account, or afterwards (`count_unproved`) if it proves none. Where too
+        many of an address have proved none, tokens are looked at first: a good one is no part of the flood.
         """
         if not self.buckets:
             return None
@@ -130,16 +137,22 @@ class RateLimits:
             return self._taken("log-in", who)
         if scope["path"] in SUPERVISED:
             return self._taken("public", f"supervisor {who}")
-        if not _has_token(scope):
+        token = _token_of(scope)
+        if token is None:
             return self._taken("public", who)
         buckets = self.buckets.get("public")
         wait = buckets.wait(f"unproved {who}") if buckets else 0
-        return TooManyRequests.after(wait, "public", buckets.rate) if buckets and wait else None
+        if not buckets or not wait:
+            return None
+        account_id = self._account_of(token)
+        if account_id is None:
+            return TooManyRequests.after(wait, "public", buckets.rate)
+        return self._refuse_account(scope, account_id)
 
     def count_unproved(self, scope: Scope) -> None:
         """Count a request whose token has proved no account against its address."""
         buckets = self.buckets.get("public")
-        if buckets and _has_token(scope) and "account" not in scope["state"]:
+        if buckets and _token_of(scope) is not None and "account" not in scope["state"]:
             buckets.take(f"unproved {network_of(scope.get('client'))}")
 
     def require_account(self, scope: Scope, account_id: UUID) -> None:
@@ -147,13 +160,16 @@ class RateLimits:
 
         Raises: TooManyRequests (429).
         """
-        state: dict[str, Any] = scope["state"]
-        if "account" in state:
-            return
-        state["account"] = str(account_id)
-        refusal = self._taken(_kind_of(scope), state["account"])
+        refusal = self._refuse_account(scope, account_id)
         if refusal:
             raise refusal
+
+    def _refuse_account(self, scope: Scope, account_id: UUID) -> TooManyRequests | None:
+        state: dict[str, Any] = scope["state"]
+        if "account" in state:
+            return None
+        state["account"] = str(account_id)
+        return self._taken(_kind_of(scope), state["account"])
 
     def _taken(self, kind: str, who: str) -> TooManyRequests | None:
         buckets = self.buckets.get(kind)
@@ -168,8 +184,11 @@ def lift_deadline(scope: Scope) -> None:
         deadline.reschedule(None)
 
 
-def _has_token(scope: Scope) -> bool:
-    return any(name == b"authorization" for name, _ in scope["headers"])
+def _token_of(scope: Scope) -> str | None:
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            return str(value.decode("latin-1")).partition(" ")[2].strip()
+    return None
 
 
 def _kind_of(scope: Scope) -> str:

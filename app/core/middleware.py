@@ -181,6 +181,11 @@ class RequestContext:
             scope["state"].pop("deadline", None)
             refused = _too_late(scope) if deadline.expired() else error
             await self.on_crash(Request(scope), refused)(scope, receive, send)
+        except asyncio.CancelledError:
+            # The service ends and has waited long enough: who repeats his request finds the next process.
+            if seen.status is None:
+                await self.on_crash(Request(scope), Unavailable())(scope, receive, send)
+            raise
         self.limits.count_unproved(scope)
 
     def _write_down(self, scope: Scope, seen: "Seen") -> None:
