@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select, text
@@ -17,6 +18,8 @@ from app.core.problems import Fault, InvalidRequest, Problem
 from app.units.models import Unit, UnitKind
 
 ADMINISTRATORS_LOCK = 297  # any number of our own
+# What the audit trail only says of that it changed: it forgets nothing, and a person can be erased.
+_PERSONAL = ("full_name", "email")
 
 
 class LastAdministrator(Problem):
@@ -146,31 +149,31 @@ async def change_user(
     Raises: InvalidRequest (422) for an unknown unit or a password that is no good one, LastAdministrator (409).
     """
     held = [Grant(row.role, row.unit_id) for row in await present_grants(session, user)]
-    before = {
-        "full_name": user.full_name,
-        "email": user.email,
-        "unit_id": str(user.unit_id),
-        "is_active": user.is_active,
-        "grants": _plain(held),
-    }
+    before = _told(user, held)
     await require_units(session, body.unit_id, body.grants or [])
     for name in ("full_name", "email", "unit_id", "is_active"):
         if (value := getattr(body, name)) is not None:
             setattr(user, name, value)
     if body.password is not None:
         await set_password(session, user, body.password, now, pointer="/password", initial=True)
+    user.touch()
     if body.is_active is False or body.password is not None:
         await end_log_ins(session, user.id, now, "account changed by an administrator")
+    grants = held
     if body.grants is not None:
-        await set_grants(session, user, [Grant(g.role, g.unit_id) for g in body.grants], now)
-    user.touch()
+        grants = [Grant(g.role, g.unit_id) for g in body.grants]
+        await set_grants(session, user, grants, now)
     await require_administrators(session, {g.unit_id for g in held if g.role is Role.PROVINCE_ADMIN})
-    after = {
-        "full_name": user.full_name,
-        "email": user.email,
-        "unit_id": str(user.unit_id),
-        "is_active": user.is_active,
-        "password": "replaced" if body.password else "unchanged",
-        "grants": _plain(held if body.grants is None else [Grant(g.role, g.unit_id) for g in body.grants]),
-    }
-    await record(session, by, "user.change", user, now, before=before, after=after, reason=body.reason)
+    after = _told(user, grants)
+    changed = [name for name in after if after[name] != before[name]]
+    was = {name: before[name] for name in changed if name not in _PERSONAL}
+    is_now = {name: "changed" if name in _PERSONAL else after[name] for name in changed}
+    is_now |= {"password": "replaced"} if body.password else {}
+    await record(
+        session, by, "user.change", user, now, before=was or None, after=is_now or None, reason=body.reason
+    )
+
+
+def _told(user: User, grants: Sequence[Grant]) -> dict[str, Any]:
+    said = {name: getattr(user, name) for name in _PERSONAL}
+    return said | {"unit_id": str(user.unit_id), "is_active": user.is_active, "grants": _plain(grants)}

@@ -10,7 +10,7 @@ from app.accounts.models import User
 from app.accounts.permissions import Principal
 from app.accounts.remits import Remit, remit_of, require_manageable
 from app.accounts.schemas import GrantIn, UserIn, UserPatch
-from app.core.audit import record
+from app.core.audit import record_reading
 from app.core.problems import Fault, InvalidRequest, Problem
 
 # What somebody may change of his own account: everything else is another's to decide, or has a way of its own.
@@ -95,6 +95,6 @@ async def _end_received(session: AsyncSession, user: User, *, by: Principal, now
 
 
 async def record_export(session: AsyncSession, count: int, *, by: Principal, now: datetime) -> None:
-    """Write down that somebody took a list of accounts with him, and how long it was."""
-    account = await session.get_one(User, by.id)
-    await record(session, by, "user.export", account, now, after={"accounts": count})
+    """Write down that somebody took a list of accounts with him, and how long it was: not the names he searched for."""
+    said = {"accounts": count}
+    await record_reading(session, by, "user.export", User.__tablename__, now, filters=said, always=True)

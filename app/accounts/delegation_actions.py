@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
@@ -68,9 +69,14 @@ async def delegate(session: AsyncSession, body: DelegationIn, *, by: Principal, 
     session.add(row)
     await session.flush()
     seen = await queries.delegation_for(session, by, row.id, now)
-    after = queries.about(seen).model_dump(mode="json")
+    after = _told(seen)
     await record(session, by, "delegation.create", row, now, after=after, tell=True)
     return seen
+
+
+def _told(seen: Seen) -> dict[str, Any]:
+    """Return what the audit trail is told of a delegation: whose it is by their ids, because it forgets no name."""
+    return queries.about(seen).model_dump(mode="json", exclude={"delegator_name", "delegate_name"})
 
 
 async def _faults(session: AsyncSession, body: DelegationIn, by: Principal, remit: Remit) -> list[Fault]:
@@ -107,9 +113,10 @@ async def _looked_after(session: AsyncSession, user: User | None, remit: Remit) 
 async def _faults_of_delegate(
     session: AsyncSession, body: DelegationIn, delegator_id: UUID, by: Principal, remit: Remit
 ) -> list[Fault]:
-    """Return what is wrong with the person who is to act; only who manages his account goes beyond the colleagues.
+    """Return what is wrong with the person who is to act: a colleague, or somebody whose account the caller manages.
 
-    Otherwise a unit could make its reviewer one of its own people, who then may not review it.
+    Otherwise a unit could make its reviewer one of its own people, who then may not review it. Who delegates another's
+    role manages both.
     """
     pointer = "/delegate_id"
     if body.delegate_id == delegator_id:
@@ -119,7 +126,8 @@ async def _faults_of_delegate(
         vi, en = "không tự ủy quyền cho mình", "nobody makes himself a delegate"
         return [Fault(pointer, "own_account", vi, en)]
     person = await session.get(User, body.delegate_id)
-    if person is not None and person.unit_id not in queries.colleague_units(by):
+    is_colleague = person is not None and person.unit_id in queries.colleague_units(by)
+    if delegator_id != by.id or not is_colleague:
         person = await _looked_after(session, person, remit)
     faults = _faults_of_account(pointer, person)
     if not faults and await queries.holds(session, body.delegate_id, body.role, body.unit_id):
@@ -148,7 +156,7 @@ async def end(session: AsyncSession, seen: Seen, reason: str, *, by: Principal, 
     row.ended_at, row.end_reason = now, reason
     row.touch()
     before = {"ended_at": None}
-    after = queries.about(seen).model_dump(mode="json") | {"ended_at": now.isoformat()}
+    after = _told(seen) | {"ended_at": now.isoformat()}
     await record(
         session, by, "delegation.end", row, now, before=before, after=after, reason=reason, tell=True
     )

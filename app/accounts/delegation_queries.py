@@ -126,7 +126,7 @@ async def received(session: AsyncSession, delegate_id: UUID, now: datetime) -> l
 
 
 def about(seen: Seen) -> DelegationAbout:
-    """Return what a delegation says, for its audit rows and notices."""
+    """Return what a delegation says."""
     shown = {
         name: getattr(seen.row, name) for name in DelegationAbout.model_fields if hasattr(seen.row, name)
     }

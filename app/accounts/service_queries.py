@@ -1,11 +1,10 @@
 """Reading service accounts, and what one of them may do in a request."""
 
-from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
 import structlog
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import service_rules
@@ -15,7 +14,7 @@ from app.accounts.service_schemas import ServiceAccountOut
 from app.accounts.tokens import Claims
 from app.core.problems import NotFound
 from app.core.vietnamese import VIETNAM
-from app.units.queries import below
+from app.units.queries import subtrees_on
 
 log = structlog.get_logger("accounts")
 
@@ -27,19 +26,18 @@ class ServiceAccountNotFound(NotFound):
     title_vi, title_en = "Không tìm thấy tài khoản dịch vụ", "Service account not found"
 
 
-def _of_units(units: Collection[UUID], now: datetime) -> ColumnElement[bool]:
-    return ServiceAccount.unit_id.in_(below(units, now.astimezone(VIETNAM).date()))
-
-
-def _visible_to(caller: Principal, now: datetime) -> ColumnElement[bool]:
-    """Return the condition that an account acts for a unit that the caller administers, or for one below it."""
-    return _of_units(caller.units_with(Permission.SERVICE_MANAGE), now)
+async def _administered(session: AsyncSession, caller: Principal, now: datetime) -> frozenset[UUID]:
+    """Return the units whose service accounts the caller administers: his own and all below it, as of today."""
+    roots = caller.units_with(Permission.SERVICE_MANAGE)
+    below = await subtrees_on(session, roots, now.astimezone(VIETNAM).date())
+    return frozenset[UUID]().union(*below.values())
 
 
 async def service_accounts(session: AsyncSession, caller: Principal, now: datetime) -> list[ServiceAccount]:
     """Return every service account the caller administers, in order of client id."""
-    query = select(ServiceAccount).where(_visible_to(caller, now)).order_by(ServiceAccount.client_id)
-    return list(await session.scalars(query))
+    units = await _administered(session, caller, now)
+    query = select(ServiceAccount).where(ServiceAccount.unit_id.in_(units))
+    return list(await session.scalars(query.order_by(ServiceAccount.client_id)))
 
 
 async def service_account_for(
@@ -49,17 +47,15 @@ async def service_account_for(
 
     Raises: ServiceAccountNotFound.
     """
-    query = select(ServiceAccount).where(ServiceAccount.id == account_id, _visible_to(caller, now))
-    account = await session.scalar(query)
-    if account is None:
+    account = await session.get(ServiceAccount, account_id)
+    if account is None or account.unit_id not in await _administered(session, caller, now):
         raise ServiceAccountNotFound()
     return account
 
 
 async def administers(session: AsyncSession, caller: Principal, unit_id: UUID, now: datetime) -> bool:
     """Answer whether the caller administers the service accounts of a unit."""
-    units = below(caller.units_with(Permission.SERVICE_MANAGE), now.astimezone(VIETNAM).date())
-    return unit_id in set(await session.scalars(units))
+    return unit_id in await _administered(session, caller, now)
 
 
 def service_account_out(account: ServiceAccount, now: datetime) -> ServiceAccountOut:

@@ -18,6 +18,7 @@ from app.accounts.service_schemas import (
     ServiceAccountOut,
     ServiceAccountPatch,
 )
+from app.core.audit import record_reading
 from app.core.http import DbSession, IfMatch, Now, problems, require_version, router, set_etag
 
 CanManageServices = Annotated[Principal, Requires(Permission.SERVICE_MANAGE)]
@@ -37,8 +38,9 @@ def _with_secret(response: Response, account: ServiceAccount, secret: str, now: 
 async def list_service_accounts(
     caller: CanManageServices, session: DbSession, now: Now
 ) -> list[ServiceAccountOut]:
-    """List the service accounts of your unit and all below it, with their state."""
+    """List the service accounts of your unit and all below it, with their state. Reading is recorded."""
     accounts = await service_queries.service_accounts(session, caller, now)
+    await record_reading(session, caller, "service_account.read", ServiceAccount.__tablename__, now)
     return [service_account_out(account, now) for account in accounts]
 
 
@@ -61,8 +63,10 @@ async def create_service_account(
 async def read_service_account(
     account_id: UUID, caller: CanManageServices, session: DbSession, now: Now, response: Response
 ) -> ServiceAccountOut:
-    """Show a service account."""
+    """Show a service account. Reading is recorded."""
     account = await service_queries.service_account_for(session, caller, account_id, now)
+    table = ServiceAccount.__tablename__
+    await record_reading(session, caller, "service_account.read", table, now, object_id=account.id)
     set_etag(response, account)
     return service_account_out(account, now)
 

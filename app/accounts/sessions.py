@@ -72,6 +72,8 @@ async def end_log_ins(
     session: AsyncSession, user_id: UUID, now: datetime, why: str, keep: UUID | None = None
 ) -> int:
     """End a person's log-ins, all but the one to keep, and return how many were open."""
+    # What changes of his account comes first: whoever is logging in just now has his row, and is waited for.
+    await session.flush()
     query = update(LoginSession).where(_is_open(user_id, now))
     if keep is not None:
         query = query.where(LoginSession.id != keep)

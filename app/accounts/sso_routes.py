@@ -16,6 +16,7 @@ from app.accounts.models import User
 from app.accounts.permissions import Permission, Principal
 from app.accounts.provider import Provider, SsoRefused, SsoUnavailable
 from app.accounts.sso_schemas import BegunOut, FinishIn, IdentityIn, IdentityOut
+from app.core.audit import record_reading
 from app.core.http import DbSession, Now, problems, router
 from app.core.problems import NotFound
 
@@ -118,9 +119,12 @@ async def unlink_own(caller: AnyPerson, provider: Sso, session: DbSession, now: 
 async def read_identity(
     user_id: UUID, caller: CanManageIdentities, provider: Sso, session: DbSession, now: Now
 ) -> IdentityOut:
-    """Show who an account is for the province's provider."""
+    """Show who an account is for the province's provider. Reading is recorded: it may be a citizen's number."""
     user = await remits.account_managed(session, caller, user_id, now)
-    return IdentityOut.model_validate(await sso.identity_of(session, user.id, provider.issuer))
+    identity = IdentityOut.model_validate(await sso.identity_of(session, user.id, provider.issuer))
+    table = User.__tablename__
+    await record_reading(session, caller, "user.read_identity", table, now, object_id=user.id)
+    return identity
 
 
 @user_routes.put(

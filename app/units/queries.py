@@ -113,17 +113,6 @@ def _last_known(on: date) -> Select[UUID, UUID | None, str]:
     return known.order_by(UnitVersion.unit_id, UnitVersion.valid_from.desc())
 
 
-def below(units: Collection[UUID], on: date) -> Select[UUID]:
-    """Return the query of some units and all below them on a day, however many levels there are (ruling 18).
-
-    A unit that has ended stays below those that it stood below last: somebody has to look after what it left.
-    """
-    known = _last_known(on).subquery()
-    found = select(known.c.unit_id).where(known.c.unit_id.in_(units)).cte("below", recursive=True)
-    found = found.union(select(known.c.unit_id).join(found, known.c.parent_id == found.c.unit_id))
-    return select(found.c.unit_id)
-
-
 async def subtrees_on(
     session: AsyncSession, roots: Collection[UUID], on: date
 ) -> dict[UUID, frozenset[UUID]]:

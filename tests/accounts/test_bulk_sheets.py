@@ -193,7 +193,7 @@ async def test_an_export_holds_what_its_reader_sees_runs_nothing_and_is_recorded
         assert sorted(row[1] for row in rows[1:]) == sorted(await names_seen(caller))
         latest = select(AuditEvent).where(AuditEvent.action == "user.export").order_by(AuditEvent.id.desc())
         event = (await session.scalars(latest.limit(1))).one()
-        assert (event.actor_name, event.after) == (who, {"accounts": len(rows) - 1})
+        assert (event.actor_name, event.after) == (who, {"filters": {"accounts": str(len(rows) - 1)}})
     assert b"<f>" not in answer.content
     mine = next(row for row in rows if row[1] == "cong.thuc")
     assert mine[2:6] == ["=1+1", "", "xa-31999 – Phường 9", "Cán bộ báo cáo@xa-32005"]

@@ -220,6 +220,8 @@ async def test_a_district_lends_its_communes_roles_and_no_others(
 
     assert ("/delegate_id", "own_account") in await told(delegate_id=everybody[DISTRICT])
     assert ("/delegate_id", "unknown_user") in await told(delegate_id=everybody["xa-khac.reporter"])
+    # A colleague of his, whose account he does not manage.
+    assert ("/delegate_id", "unknown_user") in await told(delegate_id=everybody["huyen-964.reviewer"])
     chairman = {"delegator_id": everybody["huyen-964.chairman"], "role": "district_leader"}
     assert ("/delegator_id", "unknown_user") in await told(**chairman, unit_id=units["huyen-964"])
     made = await caller.post("/api/v1/delegations", json=body)

@@ -37,6 +37,18 @@ async def test_a_service_account_is_shown_as_it_was_made(as_user: LogIn, program
     assert shown in (await program.admin.get(SERVICES)).json()
 
 
+async def test_reading_service_accounts_is_recorded_once_an_hour(
+    program: Program, session: AsyncSession
+) -> None:
+    for _ in range(2):
+        await program.admin.get(program.url)
+        await program.admin.get(SERVICES)
+    read = select(AuditEvent).where(AuditEvent.action == "service_account.read").order_by(AuditEvent.id)
+    rows = (await session.scalars(read)).all()
+    assert [(row.actor_name, row.object_type) for row in rows] == [("admin", "service_account")] * 2
+    assert str(rows[0].object_id) == program.shown["id"]
+
+
 BAD: list[tuple[str, Json, set[tuple[str, str]]]] = [
     ("a scope of people", {"scopes": ["user:manage"]}, {("/scopes/0", "scope_not_allowed")}),
     (
@@ -216,8 +228,8 @@ async def test_an_administrator_of_another_province_neither_sees_nor_changes_nor
     moved = select(User.id).where(User.username == "dashboard").scalar_subquery()
     grant = update(RoleGrant).where(RoleGrant.user_id == moved)
     await session.execute(grant.values(role=Role.PROVINCE_ADMIN, unit_id=elsewhere))
-    before = await photograph(session)
     assert (await other.get(SERVICES)).json() == []
+    before = await photograph(session)
     etag = {"If-Match": '"1"'}
     answers = [
         await other.get(program.url),
