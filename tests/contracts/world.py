@@ -457,7 +457,7 @@ class _Maker:
 
 
 # A provider of log-ins that is away: nothing listens on that port.
-_PROVIDER = {
+_PROVIDER: Json = {
     "outgoing_hosts": "127.0.0.1",
     "oidc_issuer": "http://127.0.0.1:9",
     "oidc_client_id": "dti",

@@ -21,6 +21,7 @@ from sqlalchemy import text
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.accounts.permissions import Role
+from app.core.sheets import XLSX
 from tests.contracts.world import CALLERS, Caller, World, world
 from tests.serving import served
 
@@ -227,9 +228,9 @@ def before_call(_context: Any, case: Any, **_options: Any) -> None:
         _make_likely(case, *_driven["now"])
 
 
-@schemathesis.serializer("application/offset+octet-stream")
+@schemathesis.serializer(XLSX, "application/offset+octet-stream")
 def piece(_context: Any, value: Any) -> bytes:
-    """Return a piece of a file as it is sent."""
+    """Return a file, or a piece of one, as it is sent."""
     return value if isinstance(value, bytes) else str(value).encode("utf-8", "backslashreplace")
 
 
