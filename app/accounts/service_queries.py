@@ -14,7 +14,7 @@ from app.accounts.service_schemas import ServiceAccountOut
 from app.accounts.tokens import Claims
 from app.core.problems import NotFound
 from app.core.vietnamese import VIETNAM
-from app.units.queries import subtrees_on
+from app.units.queries import within
 
 log = structlog.get_logger("accounts")
 
@@ -29,8 +29,7 @@ class ServiceAccountNotFound(NotFound):
 async def _administered(session: AsyncSession, caller: Principal, now: datetime) -> frozenset[UUID]:
     """Return the units whose service accounts the caller administers: his own and all below it, as of today."""
     roots = caller.units_with(Permission.SERVICE_MANAGE)
-    below = await subtrees_on(session, roots, now.astimezone(VIETNAM).date())
-    return frozenset[UUID]().union(*below.values())
+    return await within(session, roots, now.astimezone(VIETNAM).date())
 
 
 async def service_accounts(session: AsyncSession, caller: Principal, now: datetime) -> list[ServiceAccount]:

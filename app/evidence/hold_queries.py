@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.permissions import Permission, Principal
@@ -14,7 +14,7 @@ from app.core.vietnamese import VIETNAM
 from app.evidence.hold_rules import DENIAL_TEXT, Action, denial
 from app.evidence.hold_schemas import HoldOut
 from app.evidence.models import Hold
-from app.units.queries import below
+from app.units.queries import within
 
 _KEEPING = 5170  # the name of a lock of this database
 
@@ -34,18 +34,17 @@ async def keep_still(session: AsyncSession) -> None:
     await session.execute(select(func.pg_advisory_xact_lock(_KEEPING)))
 
 
-def _units_of(caller: Principal, now: datetime) -> Select[UUID]:
-    return below(caller.units_with(Permission.HOLD_READ), now.astimezone(VIETNAM).date())
+async def _units_of(session: AsyncSession, caller: Principal, now: datetime) -> frozenset[UUID]:
+    return await within(session, caller.units_with(Permission.HOLD_READ), now.astimezone(VIETNAM).date())
 
 
-def _visible_to(caller: Principal, now: datetime) -> ColumnElement[bool]:
-    return or_(Hold.unit_id.is_(None), Hold.unit_id.in_(_units_of(caller, now)))
+async def _visible_to(session: AsyncSession, caller: Principal, now: datetime) -> ColumnElement[bool]:
+    return or_(Hold.unit_id.is_(None), Hold.unit_id.in_(await _units_of(session, caller, now)))
 
 
 async def oversees(session: AsyncSession, caller: Principal, unit_id: UUID, now: datetime) -> bool:
     """Answer whether a unit is one of those whose holds the caller reads."""
-    units = _units_of(caller, now).subquery()
-    return await session.scalar(select(units.c.unit_id).where(units.c.unit_id == unit_id)) is not None
+    return unit_id in await _units_of(session, caller, now)
 
 
 async def hold_for(
@@ -55,7 +54,7 @@ async def hold_for(
 
     Raises: HoldNotFound.
     """
-    query = select(Hold).where(Hold.id == hold_id, _visible_to(caller, now))
+    query = select(Hold).where(Hold.id == hold_id, await _visible_to(session, caller, now))
     hold = await session.scalar(query.with_for_update() if lock else query)
     if hold is None:
         raise HoldNotFound()
@@ -69,7 +68,7 @@ async def holds_page(
 
     Released ones too.
     """
-    query = select(Hold).where(_visible_to(caller, now))
+    query = select(Hold).where(await _visible_to(session, caller, now))
     if period_id is not None:
         query = query.where(Hold.period_id == period_id)
     total = await session.scalar(select(func.count()).select_from(query.subquery())) or 0

@@ -139,6 +139,11 @@ async def subtrees_on(
     return {root: frozenset(units) for root, units in found.items()}
 
 
+async def within(session: AsyncSession, roots: Collection[UUID], on: date) -> frozenset[UUID]:
+    """Return some units that stand on a day, and all below them (`subtrees_on`)."""
+    return frozenset[UUID]().union(*(await subtrees_on(session, roots, on)).values())
+
+
 async def unit_ids_by_key(session: AsyncSession) -> dict[str, UUID]:
     """Return every unit's id by its key."""
     return {key: unit_id for key, unit_id in (await session.execute(select(Unit.key, Unit.id))).all()}
