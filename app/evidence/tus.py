@@ -130,7 +130,7 @@ async def get_new_document(
     upload_metadata: Annotated[
         str,
         Header(
-            max_length=16_384,
+            max_length=12_288,
             description="the fields of a new document: `name base64(UTF-8)`, separated by commas; "
             "`filename` is understood as `file_name`",
             examples=["period_id MDE5YQ==,unit_id MDE5Yg==,file_name UXV54bq/dCDEkeG7i25oLnBkZg=="],
