@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.accounts.permissions import Role
 from app.core.sheets import XLSX
+from tests.contracts.relations import PROVIDER_IS_AWAY
 from tests.contracts.world import CALLERS, Caller, World, world
 from tests.serving import served
 
@@ -151,8 +152,9 @@ class Totals:
             answer = interaction.response if interaction else None
             status = f"{answer.status_code // 100}xx" if answer else "none"
             self.answers.setdefault(phase, Counter())[status] += 1
+            is_away = status == "5xx" and node.value.operation.label in PROVIDER_IS_AWAY
             for check in event.recorder.checks.get(case_id, []):
-                if check.failure_info is not None:
+                if check.failure_info is not None and not is_away:
                     failure = check.failure_info.failure
                     key = f"{node.value.operation.label} {check.name}: {failure.message}".strip()
                     self.failures.setdefault(key[:600], check.failure_info.code_sample)
