@@ -173,6 +173,18 @@ async def test_a_damaged_backup_is_refused_by_name_before_anything_is_written(
         shutil.rmtree(damaged)
 
 
+@pytest.mark.parametrize(
+    "text", ["[]", '"x"', "{}", '{"format": 1}', '{"format": 1, "dump": 5, "files": []}', "\ud800"]
+)
+def test_a_manifest_that_is_none_is_refused_in_a_sentence(tmp_path: Path, text: str) -> None:
+    """Its seal is right: no damage, but a file of something else; exit 1 would say that all of it was put back."""
+    written = text.encode("utf-8", "surrogatepass")
+    (tmp_path / "manifest.json").write_bytes(written)
+    (tmp_path / "manifest.sha256").write_text(f"{hashlib.sha256(written).hexdigest()}  manifest.json\n")
+    with pytest.raises(BackupUnusable, match="not one of ours"):
+        Manifest.read(tmp_path)
+
+
 async def test_a_backup_of_a_newer_release_is_refused(backup: Path, empty: Database, tmp_path: Path) -> None:
     said = json.loads((backup / MANIFEST).read_text())
     changed = json.dumps(said | {"migration": "9999"}).encode()

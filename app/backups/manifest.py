@@ -62,13 +62,17 @@ class Manifest:
             raise BackupUnusable(f"{folder} holds no whole backup: {MANIFEST} or {SEAL}") from error
         if seal.split()[:1] != [hashlib.sha256(text).hexdigest()]:
             raise BackupUnusable(f"{MANIFEST} was changed: it has another hash than {SEAL} says")
-        said: dict[str, Any] = json.loads(text)
-        if said.get("format") != FORMAT:
-            raise BackupUnusable(
-                f"{MANIFEST} has the format {said.get('format')}, this release reads {FORMAT}"
+        try:
+            said: dict[str, Any] = json.loads(text)
+            if said["format"] != FORMAT:
+                raise BackupUnusable(
+                    f"{MANIFEST} has the format {said['format']}, this release reads {FORMAT}"
+                )
+            return cls(
+                **said | {"dump": Kept(**said["dump"]), "files": [Kept(**one) for one in said["files"]]}
             )
-        said["dump"], said["files"] = Kept(**said["dump"]), [Kept(**one) for one in said["files"]]
-        return cls(**said)
+        except (ValueError, TypeError, KeyError) as error:
+            raise BackupUnusable(f"{MANIFEST} is not one of ours") from error
 
     def faults(self, folder: Path, tell: Callable[[int], None] = lambda _: None) -> Iterator[str]:
         """Read every byte of a backup and give what is wrong: missing, changed, or not of it."""

@@ -184,6 +184,7 @@ class RequestContext:
         except asyncio.CancelledError:
             # The service ends and has waited long enough: who repeats his request finds the next process.
             if seen.status is None:
+                scope["state"].pop("deadline", None)
                 await self.on_crash(Request(scope), Unavailable())(scope, receive, send)
             raise
         self.limits.count_unproved(scope)

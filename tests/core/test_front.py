@@ -1,6 +1,7 @@
 """What stands around every answer: security headers, other origins, proxies, request ids, time."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -8,7 +9,7 @@ import pytest
 from fastapi import FastAPI
 from pydantic import ValidationError
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from app.core.config import Settings
@@ -229,25 +230,39 @@ def test_rubbish_is_no_address(host: str) -> None:
 # --- time ---------------------------------------------------------------------------------------------------
 
 
-async def test_a_request_that_takes_too_long_is_ended(
-    app_with: AppWith, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    app = app_with(request_seconds=3)
+async def test_a_request_that_takes_too_long_is_ended(app_with: AppWith) -> None:
+    app = app_with(request_seconds=0.3)
     ended = asyncio.Event()
 
+    @app.get("/for-ever")
     async def wait_for_ever() -> None:
         try:
             await asyncio.sleep(60)
         finally:
             ended.set()
 
-    monkeypatch.setattr(app.state.files, "prove", wait_for_ever)
-    monkeypatch.setattr("app.core.health.CHECK_SECONDS", 60)
     async with CheckedClient(app) as client:
-        answer = await client.get("/readyz")
+        answer = await client.get("/for-ever")
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
     assert answer.headers["retry-after"] == "5"
+    assert answer.headers["x-request-id"] == answer.json()["instance"]
     assert ended.is_set()
+
+
+async def test_an_answer_that_has_begun_is_not_ended(app_with: AppWith) -> None:
+    app = app_with(request_seconds=0.3)
+
+    @app.get("/slowly")
+    async def slowly() -> StreamingResponse:
+        async def lines() -> AsyncIterator[bytes]:
+            yield b"first, "
+            await asyncio.sleep(0.6)
+            yield b"last"
+
+        return StreamingResponse(lines())
+
+    async with CheckedClient(app) as client:
+        assert (await client.get("/slowly")).text == "first, last"
 
 
 async def test_a_body_that_does_not_come_in_time_is_told_so(app_with: AppWith, clock: Clock) -> None:
