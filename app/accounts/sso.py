@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
-from sqlalchemy import delete, select, update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.log_in_schemas import TokenOut
@@ -26,7 +26,6 @@ from app.core.problems import NotFound, Problem
 log = structlog.get_logger("sso")
 
 MINUTES = 10
-_FORGOTTEN = timedelta(days=1)
 
 
 class NoAccount(Problem):
@@ -67,7 +66,6 @@ async def begin(
     state = fingerprint(page_secret)
     url = await provider.authorization_url(state=state, nonce=nonce, verifier=verifier, now=now)
     expires_at = now + timedelta(minutes=MINUTES)
-    await session.execute(delete(SsoAttempt).where(SsoAttempt.expires_at <= now - _FORGOTTEN))
     session.add(
         SsoAttempt(
             state_hash=fingerprint(state),

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import Query, Response
 
-from app.accounts.auth import Person, Repeatable
+from app.accounts.auth import AnyPerson, Repeatable
 from app.core.http import DbSession, IfMatch, Language, Now, etag, problems, require_present, router, set_etag
 from app.core.paging import Page, PagingQuery
 from app.notifications import actions, queries
@@ -17,7 +17,7 @@ _FOUND = problems(queries.NoticeNotFound)
 
 @routes.get("/notices", response_model=Page[NoticeOut])
 async def list_notices(
-    caller: Person,
+    caller: AnyPerson,
     session: DbSession,
     paging: PagingQuery,
     lang: Language,
@@ -32,7 +32,7 @@ async def list_notices(
     "/notices/{notice_id}/read", response_model=NoticeOut, responses=_FOUND, dependencies=[Repeatable()]
 )
 async def read_notice(
-    notice_id: UUID, caller: Person, session: DbSession, now: Now, lang: Language
+    notice_id: UUID, caller: AnyPerson, session: DbSession, now: Now, lang: Language
 ) -> NoticeOut:
     """Mark a notice as read."""
     notice = await queries.notice_for(session, caller, notice_id)
@@ -41,14 +41,14 @@ async def read_notice(
 
 
 @routes.post("/notices/read-all", response_model=ReadOut, responses=_FOUND, dependencies=[Repeatable()])
-async def read_all_notices(body: ReadUpTo, caller: Person, session: DbSession, now: Now) -> ReadOut:
+async def read_all_notices(body: ReadUpTo, caller: AnyPerson, session: DbSession, now: Now) -> ReadOut:
     """Mark a notice and all before it as read; newer ones, which you may not have seen, stay unread."""
     newest = await queries.notice_for(session, caller, body.up_to)
     return ReadOut(marked=await actions.mark_read_up_to(session, newest, now))
 
 
 @routes.get("/notice-settings", response_model=NoticeSettingsOut)
-async def read_settings(caller: Person, session: DbSession, response: Response) -> NoticeSettingsOut:
+async def read_settings(caller: AnyPerson, session: DbSession, response: Response) -> NoticeSettingsOut:
     """Show how you are told by e-mail; as long as you have not said it, the ETag is "0"."""
     settings = await queries.settings_of(session, caller)
     response.headers["ETag"] = etag(settings.version if settings else 0)
@@ -59,7 +59,7 @@ async def read_settings(caller: Person, session: DbSession, response: Response) 
 async def change_settings(
     body: NoticeSettingsIn,
     if_match: IfMatch,
-    caller: Person,
+    caller: AnyPerson,
     session: DbSession,
     now: Now,
     response: Response,

@@ -5,8 +5,10 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.accounts.models import User
 from app.core.audit import SYSTEM, record
 from app.core.db import new_id
 from tests.conftest import START, Clock
@@ -31,6 +33,16 @@ async def told(app: FastAPI, clock: Clock, scene: Scene) -> None:
     await scene.claimed()
     await scene.done(scene.act(REVIEWER, "return", return_body()))
     await tell_all(app, clock)
+
+
+async def test_whoever_has_still_to_change_his_password_reads_no_notice(
+    scene: Scene, told: None, session: AsyncSession
+) -> None:
+    caller = await scene.as_(REPORTER)
+    await session.execute(update(User).where(User.username == REPORTER).values(must_change_password=True))
+    for url in (NOTICES, SETTINGS):
+        answer = await caller.get(url)
+        assert (answer.status_code, answer.json()["code"]) == (403, "password_change_required")
 
 
 async def test_a_feed_is_newest_first_and_says_what_it_is_about(scene: Scene, told: None) -> None:

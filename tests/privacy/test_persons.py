@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounts.models import FormerPassword, LoginSession, RecoveryCode, User, UserIdentity
+from app.accounts.models import FormerPassword, LoginSession, RecoveryCode, SsoAttempt, User, UserIdentity
 from app.core.audit import AuditEvent
 from app.core.repetition import IdempotencyRecord
 from app.notifications.models import Notice
@@ -264,11 +264,16 @@ async def test_what_is_kept_for_some_days_goes_by_itself(
     session.add(IdempotencyRecord(key="young", created_at=young, **row))
     year = clock.now - timedelta(days=365, seconds=1)
     session.add(LoginSession(user_id=leaver.id, created_at=year, expires_at=year, address="203.0.113.7"))
+    attempt = {"nonce": "n", "code_verifier": "v", "begun_at": clock.now}
+    day = clock.now - timedelta(days=1)
+    session.add(SsoAttempt(state_hash="old", expires_at=day - timedelta(seconds=1), **attempt))
+    session.add(SsoAttempt(state_hash="young", expires_at=day, **attempt))
     await session.flush()
     forgetting = Forgetting(app.state.database, clock)
     await forgetting.forget()
     keys = select(IdempotencyRecord.key).where(IdempotencyRecord.caller_id == leaver.id)
     assert (await session.scalars(keys)).all() == ["young"]
+    assert (await session.scalars(select(SsoAttempt.state_hash))).all() == ["young"]
     addresses = select(LoginSession.address).where(LoginSession.user_id == leaver.id)
     assert set(await session.scalars(addresses)) == {None, "203.0.113.9"}
     clock.advance(hours=23)
