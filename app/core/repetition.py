@@ -111,8 +111,13 @@ async def _replay(session: AsyncSession, caller_id: UUID, key: str, fingerprint:
     theirs = await session.scalar(select(IdempotencyRecord).filter_by(caller_id=caller_id, key=key))
     if theirs is None:
         return
-    if theirs.status is None or theirs.fingerprint != fingerprint:
+    if theirs.fingerprint != fingerprint:
         raise _reused()
+    if theirs.status is None:
+        raise IdempotencyKeyReused(
+            "Yêu cầu này đã được thực hiện; câu trả lời có bí mật nên không được giữ lại. Hãy tạo bí mật mới.",
+            "This was done already; its answer held secrets and was not kept. Have new secrets made.",
+        )
     raise Replay(theirs.status, json.loads(theirs.headers or "{}"), base64.b64decode(theirs.body or ""))
 
 

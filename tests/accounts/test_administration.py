@@ -230,6 +230,7 @@ async def test_the_secret_of_a_service_is_shown_once_and_kept_nowhere(
     assert (await client.post("/api/v1/auth/token", data=form)).status_code == 200
     again = await admin.post(SERVICES, json=service_in(units), headers=key)
     assert (again.status_code, again.json()["code"]) == (409, "idempotency_key_reused")
+    assert "đã được thực hiện" in again.json()["detail"]
     assert secret not in again.text
     assert secret not in (await admin.get(SERVICES)).text
     assert secret not in str(await photograph(session))
