@@ -28,6 +28,10 @@ PERMISSION_TEXT: dict[Permission, tuple[str, str]] = {
         "Tạo, sửa, tắt tài khoản và cấp vai trò",
         "Create, change, switch off accounts, grant roles",
     ),
+    P.IDENTITY_MANAGE: (
+        "Gắn tài khoản với danh tính đăng nhập một lần",
+        "Link accounts to identities of single sign-on",
+    ),
     P.SERVICE_MANAGE: ("Quản lý tài khoản dịch vụ", "Administer service accounts"),
     P.CATALOGUE_MANAGE: ("Quản lý bộ chỉ số", "Administer index sets"),
     P.PERIOD_READ: ("Xem kỳ đánh giá và lịch làm việc", "Read periods and the calendar"),
@@ -80,7 +84,9 @@ _EVERYWHERE |= {P.EVIDENCE_KEEP, P.HOLD_READ, P.AUDIT_READ}
 _AS_THE_ROLE_READS = frozenset(
     {P.SUBMISSION_READ, P.EVIDENCE_READ, P.EVIDENCE_TRACE, P.FIGURE_READ, P.RESULT_READ}
 )
-_ADMINISTERING = frozenset({P.USER_READ, P.USER_MANAGE, P.SERVICE_MANAGE, P.PERSONAL_MANAGE})
+_ADMINISTERING = frozenset(
+    {P.USER_READ, P.USER_MANAGE, P.IDENTITY_MANAGE, P.SERVICE_MANAGE, P.PERSONAL_MANAGE}
+)
 _OF_REACH = {
     Reach.OWN: Spread.UNIT,
     Reach.SUBTREE: Spread.SUBTREE,
