@@ -57,13 +57,12 @@ BROKEN = {
 
 @pytest.mark.parametrize("name", list(BROKEN))
 async def test_what_is_half_done_is_found(stage: Stage, name: str) -> None:
-    assert await checking.half_done(stage) == []
+    before = await checking.half_done(stage)
+    assert not [one for one in before if one.startswith(f"not so: {name}")]
     connection = await asyncpg.connect(stage.database.dsn)
-    await connection.execute(BROKEN[name])
-    found = await checking.half_done(stage)
-    await connection.execute("DELETE FROM idempotency_record WHERE key = 'k'")
-    await connection.execute("DELETE FROM audit_event WHERE request_id = 'r'")
+    await connection.execute(BROKEN[name])  # it stays: the application may not take back what the trail says
     await connection.close()
+    found = [one for one in await checking.half_done(stage) if one not in before]
     assert [one.startswith(f"not so: {name}") for one in found] == [True]
 
 

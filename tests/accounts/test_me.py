@@ -17,6 +17,14 @@ from tests.conftest import Clock, LogIn
 
 __all__ = ["program", "units"]
 
+ADMINISTERING = {
+    Permission.USER_READ,
+    Permission.USER_MANAGE,
+    Permission.IDENTITY_MANAGE,
+    Permission.SERVICE_MANAGE,
+    Permission.PERSONAL_MANAGE,
+}
+
 
 async def rights_of(caller: CheckedClient) -> dict[str, list[tuple[str, str]]]:
     """Return for each permission the units and how far it goes from each."""
@@ -136,6 +144,12 @@ def test_every_role_and_permission_has_words_of_its_own_in_both_languages() -> N
         for language in (0, 1):
             said = [words[language] for words in table.values()]
             assert len(set(said)) == len(said) and all(said)
+
+
+def test_accounts_are_administered_as_far_as_they_are_seen() -> None:
+    for role in Role:
+        ways = {spread(one, role) for one in ROLE_PERMISSIONS[role] & ADMINISTERING}
+        assert len(ways) <= 1, f"{role}: {ways}"
 
 
 @pytest.mark.parametrize("role", Role, ids=str)
