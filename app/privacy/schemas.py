@@ -47,9 +47,15 @@ def comparable(person: Mapping[str, Any]) -> dict[str, str]:
     text = {name: str(person.get(name) or "") for name in ("full_name", "phone", "email")}
     return {
         "full_name": searchable(text["full_name"]),
-        "phone": "".join(sign for sign in text["phone"] if sign.isdigit()),
+        "phone": _national("".join(sign for sign in text["phone"] if sign.isascii() and sign.isdigit())),
         "email": text["email"].strip().lower(),
     }
+
+
+def _national(digits: str) -> str:
+    """Return a telephone number without what is dialled before it: +84, 0084, 0; at home it has nine or ten digits."""
+    bare = digits.lstrip("0")
+    return bare[2:].lstrip("0") if bare.startswith("84") and len(bare) > 10 else bare
 
 
 class KnownPerson(Schema, json_schema_extra={"examples": [_WHO]}):

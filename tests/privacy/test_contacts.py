@@ -38,6 +38,9 @@ async def named(scene: Scene, unit: str = UNIT, key: str = "reporter", **changes
     [
         ({"full_name": "nguyen thi mau"}, True),
         ({"phone": "02901234567"}, True),
+        ({"phone": "+84 290 123 4567"}, True),
+        ({"phone": "0084 (0)290 123.4567"}, True),
+        ({"phone": "84 290 123 456"}, False),
         ({"email": "MAU@example.vn "}, True),
         (WHO, True),
         (WHO | {"phone": "0290 123 4568"}, False),
@@ -59,7 +62,7 @@ async def test_a_contact_is_found_in_every_dossier_and_nobody_else_is(
     scene: Scene, session: AsyncSession
 ) -> None:
     await named(scene)
-    await named(scene, SIBLING, phone="0290-1234567")
+    await named(scene, SIBLING, phone="+84 290-1234567")
     await named(scene, "xa-32014", full_name="Người Khác", phone="1", email="khac@example.vn")
     admin = await scene.as_("admin")
     found = (await admin.post(f"{URL}/search", json=WHO)).json()
