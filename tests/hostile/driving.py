@@ -152,7 +152,8 @@ class Totals:
             answer = interaction.response if interaction else None
             status = f"{answer.status_code // 100}xx" if answer else "none"
             self.answers.setdefault(phase, Counter())[status] += 1
-            is_away = status == "5xx" and node.value.operation.label in PROVIDER_IS_AWAY
+            is_503 = answer is not None and answer.status_code == 503
+            is_away = is_503 and node.value.operation.label in PROVIDER_IS_AWAY
             for check in event.recorder.checks.get(case_id, []):
                 if check.failure_info is not None and not is_away:
                     failure = check.failure_info.failure
