@@ -77,8 +77,9 @@ async def back_up(
         dump = Kept(DUMP, (part / DUMP).stat().st_size, sha256_of_file(part / DUMP))
         manifest = Manifest(now.isoformat(), seen.migration, seen.postgres, dump, seen.rows, kept, lost)
         manifest.write(part)
-        _make_durable(part)
+        _make_durable(*part.rglob("*"), part)  # before the folder gets its name
         part.rename(folder)
+        _make_durable(folder.parent)
         return manifest
     finally:
         shutil.rmtree(part, ignore_errors=True)
@@ -174,9 +175,9 @@ async def _copy_one(store: FileStore, name: str, place: Path, tell: Tell) -> Kep
     return Kept(name, size_bytes, digest.hexdigest())
 
 
-def _make_durable(folder: Path) -> None:
-    """Make everything survive a power cut before the folder gets its name."""
-    for place in [*folder.rglob("*"), folder]:
+def _make_durable(*places: Path) -> None:
+    """Make files, and the names in folders, survive a power cut."""
+    for place in places:
         handle = os.open(place, os.O_RDONLY)
         os.fsync(handle)
         os.close(handle)

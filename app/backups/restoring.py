@@ -59,7 +59,8 @@ async def restore(
 ) -> list[str]:
     """Put a backup back, bring it to the newest schema, and return what differs from what the backup says.
 
-    Files first, then the database in one transaction: what broke off is done again as if for the first time.
+    Files first, then the database in one transaction: what broke off before that is done again as if for the first
+    time; after it, the database is not empty any more, and has to be made anew.
 
     Raises: BackupUnusable and NotEmpty before anything is written, ToolFailed, StoreUnavailable, the driver's errors.
     """

@@ -1,6 +1,7 @@
 """What stands around every answer: security headers, other origins, proxies, request ids, time."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -278,3 +279,14 @@ async def test_a_body_that_does_not_come_in_time_is_told_so(app_with: AppWith, c
         "/api/v1/periods", content=slowly(), headers={"Content-Type": "application/json"}
     )
     assert (answer.status_code, answer.json()["code"]) == (408, "request_too_slow")
+
+
+async def test_the_document_of_the_api_is_written_once(client: CheckedClient, app: FastAPI) -> None:
+    assert (await client.get("/openapi.json")).json() == app.openapi()
+    took = []
+    for _ in range(10):
+        began = time.perf_counter()
+        answer = await client.get("/openapi.json")
+        took.append(time.perf_counter() - began)
+        assert answer.headers["content-type"] == "application/json"
+    assert min(took) < 0.012, "whoever asks for it again and again holds everybody up"
