@@ -1,8 +1,10 @@
 """A person with an account gets to know what is kept of him, and can have it erased; what he did stays."""
 
+import asyncio
 import base64
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -18,7 +20,7 @@ from app.privacy.erasing import ERASED_NAME
 from app.privacy.forgetting import Forgetting
 from tests.accounts.lending import hire, id_of
 from tests.client import CheckedClient
-from tests.conftest import Clock
+from tests.conftest import Clock, logged_in
 from tests.scene import REVIEWER, UNIT, Scene, photograph
 
 USERS = "/api/v1/users"
@@ -282,3 +284,20 @@ async def test_what_is_kept_for_some_days_goes_by_itself(
     clock.advance(hours=1)
     await forgetting.forget()
     assert (await session.scalars(keys)).all() == []
+
+
+async def test_a_log_in_under_way_leaves_no_address_behind(own_app: FastAPI, clock: Clock) -> None:
+    admin = await logged_in(own_app, clock, "admin")
+    found = (await admin.get(USERS, params={"search": f"{UNIT}.reporter"})).json()["items"][0]
+    sessions = own_app.state.database.session
+    async with sessions() as session, session.begin():
+        user = await session.get_one(User, UUID(found["id"]), with_for_update=True)
+        log_in = {"created_at": clock.now, "expires_at": clock.now, "address": "203.0.113.9"}
+        session.add(LoginSession(user_id=user.id, **log_in))
+        await session.flush()
+        erasing = asyncio.create_task(erase(admin, user.id, etag='"1"'))
+        await asyncio.sleep(1)  # until it waits for the row that the log-in holds
+    assert (await erasing).status_code == 200
+    async with sessions() as session:
+        kept = select(LoginSession.address).where(LoginSession.user_id == user.id)
+        assert (await session.scalars(kept)).all() == [None]
