@@ -128,7 +128,7 @@ class ReadinessNote(Row):
 
 
 class Revision(Row):
-    """One state of a dossier's content, never changed: {general_information, contacts, answers}."""
+    """One state of a dossier's content: {general_information, contacts, answers}; never changed but by an erasure."""
 
     __tablename__ = "submission_revision"
     __table_args__ = (UniqueConstraint("submission_id", "number"),)
