@@ -34,7 +34,7 @@ from app.core.audit_heads import Heads
 from app.core.config import Settings
 from app.core.cors import CORS_SHOWN, CORS_TAKEN, origins_of
 from app.core.db import Database
-from app.core.files import file_store
+from app.core.files import FileStore, file_store
 from app.core.limits import RateLimits
 from app.core.metrics import Metrics, measuring_lag
 from app.core.metrics import routes as metrics_routes
@@ -141,13 +141,7 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
     allowed_types(settings.evidence_types)  # an unknown one stops the start
     breached.use(settings.breached_passwords)
     rankings, rounds = RankingCache(), Rounds()
-    workers: dict[str, Worker] = {
-        "audit": Heads(database, clock),
-        "notices": Notices(database, settings, clock),
-        "evidence": Evidence(database, files, settings, clock),
-        "keeping": Keeping(database, files, settings, clock),
-        "forgetting": Forgetting(database, clock),
-    }
+    workers = _workers(database, files, settings, clock)
     tokens = Tokens(
         settings.secret_key.get_secret_value(),
         settings.previous_secrets,
@@ -185,6 +179,28 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
     app.state.rounds = rounds
     app.state.render = handlers.render
     app.state.limits, app.state.metrics = limits, metrics
+    _open_gate(app, settings, tokens)
+    handlers.install(app)
+    for routes in ROUTES:
+        app.include_router(routes)
+    describe(app)
+    _surround(app, settings, limits, metrics, rankings)
+    return app
+
+
+def _workers(database: Database, files: FileStore, settings: Settings, clock: Clock) -> dict[str, Worker]:
+    """Return the work behind the requests by the names under which `/readyz` tells of it."""
+    return {
+        "audit": Heads(database, clock),
+        "notices": Notices(database, settings, clock),
+        "evidence": Evidence(database, files, settings, clock),
+        "keeping": Keeping(database, files, settings, clock),
+        "forgetting": Forgetting(database, clock),
+    }
+
+
+def _open_gate(app: FastAPI, settings: Settings, tokens: Tokens) -> None:
+    """Give the application what people and programs get in by."""
     app.state.tokens = tokens
     app.state.outgoing = Outgoing(settings.outgoing_hosts.split(","))
     app.state.sso = provider_of(settings, app.state.outgoing)
@@ -195,12 +211,6 @@ def create_app(settings: Settings, database: Database | None = None, clock: Cloc
         settings.refresh_token_days,
         app.state.strong_roles,
     )
-    handlers.install(app)
-    for routes in ROUTES:
-        app.include_router(routes)
-    describe(app)
-    _surround(app, settings, limits, metrics, rankings)
-    return app
 
 
 def _surround(
