@@ -265,6 +265,14 @@ async def test_two_batches_at_once_with_the_same_names_make_each_account_once(
     ]
 
 
+async def waiting_for_a_lock(database: Database) -> int | None:
+    """Return the process of a connection that waits for a lock; a transaction would see the same answer for ever."""
+    query = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    async with database.session() as session:
+        pid: int | None = await session.scalar(text(query))
+        return pid
+
+
 async def test_a_batch_that_breaks_off_leaves_nothing(
     own_app: FastAPI, own_database: Database, clock: Clock
 ) -> None:
@@ -276,10 +284,8 @@ async def test_a_batch_that_breaks_off_leaves_nothing(
         held = select(User.id).where(User.username == "xa-31999.reporter").with_for_update()
         await other.execute(held)
         sent = asyncio.create_task(caller.post(BULK, json={"rows": [new(), off(), change()]}))
-        waiting = (
-            "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-        )
-        while not (pid := await other.scalar(text(waiting))):  # noqa: ASYNC110  nobody tells
+        while not (pid := await waiting_for_a_lock(own_database)):
+            assert not sent.done(), sent.result().text
             await asyncio.sleep(0.05)
         await other.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
         answer = await sent
