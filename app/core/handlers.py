@@ -140,8 +140,7 @@ def problem_of_database_error(error: Exception) -> Problem | None:
     too), of a server that stops or starts or gave up a statement (57), a lock that did not come (55P03), a transaction
     that was silent for too long (25P03), and a transaction that nobody can go on with because of one of them (25P02).
     """
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    state = getattr(cause, "sqlstate", None) or ""
+    cause, state = _cause_of(error), _state_of(error)
     if state in ("23505", "40001", "40P01"):
         return Conflict(
             "Có thay đổi đồng thời; đọc lại rồi thử lại.", "A concurrent change; read again and retry."
@@ -156,12 +155,22 @@ def problem_of_database_error(error: Exception) -> Problem | None:
     return None
 
 
+def _cause_of(error: Exception) -> BaseException:
+    return (error.orig or error) if isinstance(error, DBAPIError) else error
+
+
+def _state_of(error: Exception) -> str:
+    return getattr(_cause_of(error), "sqlstate", None) or ""
+
+
 def _on_database(request: Request, error: Exception) -> Response:
     problem = problem_of_database_error(error)
     if problem is None:
         return on_crash(request, error)
     if isinstance(problem, Conflict):
         log.info("database_conflict", constraint=getattr(error, "constraint_name", None))
+    if isinstance(problem, Unavailable):
+        log.warning("database_unavailable", error=type(error).__name__, sqlstate=_state_of(error))
     return render(request, problem)
 
 
