@@ -42,7 +42,8 @@ SETTINGS = (
     "listen_addresses= port=5432 unix_socket_permissions=0700 max_connections=60 shared_buffers=128MB "
     "jit=off timezone=UTC log_timezone=UTC log_checkpoints=off logging_collector=off "
 )
-FAST_SETTINGS = "fsync=off synchronous_commit=off full_page_writes=off"
+# A test plays thousands of savepoints in one transaction, each with a lock of its own.
+FAST_SETTINGS = "fsync=off synchronous_commit=off full_page_writes=off max_locks_per_transaction=1024"
 INITDB_OPTIONS = "--username=postgres --encoding=UTF8 --locale=C --auth-local=trust --auth-host=reject"
 # The owner of the tables is no superuser; CREATEDB lets tests clone a template. The application owns nothing.
 FIRST_SQL = b"CREATE ROLE dti LOGIN CREATEDB;\nCREATE ROLE dti_app LOGIN;\nCREATE DATABASE dti OWNER dti;\n"

@@ -159,7 +159,9 @@ async def world(server_url: str, var_dir: Path) -> AsyncIterator[World]:
     """Make the world, hold it, and end it."""
     plain = Settings(var_dir=var_dir, max_upload_bytes=1024 * 1024, rate_limits="off", **_PROVIDER)
     settings = plain.on_embedded(server_url)
-    database = Database(await _clone(server_url, f"matrix_{new_id().hex}", "dti_template"), is_local=True)
+    url = await _clone(server_url, f"matrix_{new_id().hex}", "dti_template")
+    # Patient: its one transaction is idle while other tests run.
+    database = Database(url, is_local=True, is_patient=True)
     clock = Clock()
     app = create_app(settings, database, clock)
     made = await _made(app, clock)

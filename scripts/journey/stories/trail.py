@@ -41,7 +41,7 @@ async def audited(cast: Cast) -> None:
     play.check("what he did with the dossier", ["submission.approve"], [one["action"] for one in dossier])
     that_day = {"action": "service_account.", "from": "2023-12-16T00:00:00+07:00"}
     programs = [one["action"] for one in await auditor.pages("/audit", **that_day)]
-    ours_in_order = ["rotate", "change", "change", "create"]
+    ours_in_order = ["rotate", "change", "change", "read", "create"]
     play.check("what became of the program", [f"service_account.{one}" for one in ours_in_order], programs)
     await _taken_along(cast, auditor)
 
