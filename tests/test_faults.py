@@ -35,7 +35,7 @@ class Breakable:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._server = EmbeddedPostgres(folder, fast=True)
+        self._server = EmbeddedPostgres(folder)
 
     @property
     def url(self) -> str:
