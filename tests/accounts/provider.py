@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
@@ -21,6 +22,9 @@ from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from pydantic import SecretStr
+
+from app.core.config import Settings
 
 CLIENT_ID, CLIENT_SECRET = "dti client", "a secret: with / signs"
 REDIRECT_URL = "https://dti.example.vn/sso"
@@ -249,3 +253,15 @@ def running(now: Callable[[], datetime]) -> Iterator[Provider]:
         yield provider
         server.shutdown()
         thread.join()
+
+
+def settings_with(provider: Provider, database_url: str, var_dir: Path) -> Settings:
+    """Return settings that name the provider, over an embedded database."""
+    return Settings(
+        var_dir=var_dir,
+        oidc_issuer=provider.url,
+        oidc_client_id=CLIENT_ID,
+        oidc_client_secret=SecretStr(CLIENT_SECRET),
+        oidc_redirect_url=REDIRECT_URL,
+        outgoing_hosts="127.0.0.1",
+    ).on_embedded(database_url)

@@ -13,7 +13,6 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 from fastapi import FastAPI
-from pydantic import SecretStr
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -24,7 +23,7 @@ from app.core.config import SettingMissing, Settings
 from app.core.embedded import EmbeddedPostgres
 from app.main import create_app
 from tests.accounts.conftest import begin, come_back, finish, log_in
-from tests.accounts.provider import CLIENT_ID, CLIENT_SECRET, REDIRECT_URL, Provider
+from tests.accounts.provider import CLIENT_ID, CLIENT_SECRET, REDIRECT_URL, Provider, settings_with
 from tests.client import CheckedClient
 from tests.conftest import START, Clock, LogIn, OneConnection
 
@@ -35,14 +34,7 @@ REFUSED = (400, "sso_refused")
 @pytest.fixture
 def settings(server: EmbeddedPostgres, tmp_path: Path, provider: Provider) -> Settings:
     """Give settings that name the provider."""
-    return Settings(
-        var_dir=tmp_path,
-        oidc_issuer=provider.url,
-        oidc_client_id=CLIENT_ID,
-        oidc_client_secret=SecretStr(CLIENT_SECRET),
-        oidc_redirect_url=REDIRECT_URL,
-        outgoing_hosts="127.0.0.1",
-    ).on_embedded(server.url)
+    return settings_with(provider, server.url, tmp_path)
 
 
 async def user_id_of(session: AsyncSession, username: str) -> UUID:

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
-from pydantic import SecretStr
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -21,14 +20,13 @@ from app.main import create_app
 from tests.accounts.conftest import begin, come_back, finish, log_in
 from tests.accounts.provider import (
     CLIENT_ID,
-    CLIENT_SECRET,
-    REDIRECT_URL,
     EcKey,
     Provider,
     Reply,
     RsaKey,
     as_json,
     later,
+    settings_with,
 )
 from tests.client import CheckedClient
 from tests.conftest import START, Clock, logged_in
@@ -41,14 +39,7 @@ AWAY = (503, "sso_unavailable")
 @pytest.fixture
 def settings(server: EmbeddedPostgres, tmp_path: Path, provider: Provider) -> Settings:
     """Give settings that name the provider."""
-    return Settings(
-        var_dir=tmp_path,
-        oidc_issuer=provider.url,
-        oidc_client_id=CLIENT_ID,
-        oidc_client_secret=SecretStr(CLIENT_SECRET),
-        oidc_redirect_url=REDIRECT_URL,
-        outgoing_hosts="127.0.0.1",
-    ).on_embedded(server.url)
+    return settings_with(provider, server.url, tmp_path)
 
 
 @pytest.fixture(autouse=True)
